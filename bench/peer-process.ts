@@ -1,0 +1,116 @@
+// The conversation with peers/peer.py: JSON lines over its standard input and output, one process for a whole suite.
+
+import { spawn, spawnSync } from "node:child_process";
+import type { ChildProcessWithoutNullStreams } from "node:child_process";
+import { existsSync } from "node:fs";
+import path from "node:path";
+import { createInterface } from "node:readline";
+import type { Interface } from "node:readline";
+
+import type { Sample, Side } from "./harness.ts";
+import { root } from "./machine.ts";
+
+/** What peer.py answers. */
+export interface Answer {
+  readonly ms: number;
+  readonly peer: string;
+  readonly result: readonly number[];
+  /** Peak memory of the Python process, and its memory before the work, in MB. */
+  readonly peakRssMb: number;
+  readonly restRssMb: number;
+}
+
+const FOLDER = path.join(root, "bench", "peers");
+const SCRIPT = path.join(FOLDER, "peer.py");
+const SETUP =
+  "run `node bench/peers/setup.mjs`, or name a Python that has them in PATCHCLAMP_PYTHON";
+
+/** The Python that has the peers: PATCHCLAMP_PYTHON, or the environment that setup.mjs makes; else undefined. */
+export function peerPython(): string | undefined {
+  const named = process.env["PATCHCLAMP_PYTHON"];
+  if (named !== undefined && named !== "") return named;
+  const bin = process.platform === "win32" ? ["Scripts", "python.exe"] : ["bin", "python"];
+  const made = path.join(FOLDER, ".venv", ...bin);
+  return existsSync(made) ? made : undefined;
+}
+
+/** A peer that works, or the sentence that says why there is none. */
+export type PeerOffer =
+  | { readonly name: string; readonly side: Side }
+  | { readonly name: string; readonly side?: undefined; readonly reason: string };
+
+/** A Python process that does tasks on request. */
+export class PeerProcess {
+  #child: ChildProcessWithoutNullStreams | undefined;
+  #lines: Interface | undefined;
+  #answers: AsyncIterator<string> | undefined;
+
+  /**
+   * Tries a task once, which also builds its models.
+   *
+   * @param task - a task of peer.py
+   * @param fallbackName - what to call the peer when it cannot speak for itself
+   */
+  async offer(task: string, fallbackName: string): Promise<PeerOffer> {
+    const python = peerPython();
+    if (python === undefined) {
+      return { name: fallbackName, reason: `${fallbackName} is not set up: ${SETUP}` };
+    }
+    try {
+      const { peer } = await this.#ask(python, task);
+      return { name: peer, side: async () => sampleOf(await this.#ask(python, task)) };
+    } catch (error) {
+      const why = error instanceof Error ? error.message : String(error);
+      return { name: fallbackName, reason: `${fallbackName} failed (${why}): ${SETUP}` };
+    }
+  }
+
+  async #ask(python: string, task: string): Promise<Answer> {
+    this.#start(python);
+    this.#child!.stdin.write(`${JSON.stringify({ task, args: {} })}\n`);
+    const { value, done } = await this.#answers!.next();
+    if (done === true) throw new Error(`${python} ended without an answer to ${task}`);
+    return parseAnswer(value);
+  }
+
+  #start(python: string): void {
+    if (this.#child !== undefined) return;
+    const child = spawn(python, [SCRIPT], { stdio: "pipe" });
+    // A program that is not there shows as an end of its output; the error event must still be heard.
+    child.once("error", () => child.stdout.destroy());
+    child.stdin.on("error", () => undefined);
+    child.stderr.resume();
+    this.#child = child;
+    this.#lines = createInterface({ input: child.stdout });
+    this.#answers = this.#lines[Symbol.asyncIterator]();
+  }
+
+  close(): void {
+    this.#child?.stdin.end();
+    this.#lines?.close();
+    this.#child?.kill();
+    this.#child = undefined;
+  }
+}
+
+/**
+ * Does a task once in a fresh Python process, to learn its peak memory.
+ *
+ * @returns undefined when there is no peer here
+ */
+export function peerOnce(task: string): Answer | undefined {
+  const python = peerPython();
+  if (python === undefined) return undefined;
+  const { stdout, status } = spawnSync(python, [SCRIPT, "--once", task], { encoding: "utf8" });
+  return status === 0 ? parseAnswer(stdout) : undefined;
+}
+
+function sampleOf({ ms, result }: Answer): Sample {
+  return { value: ms, result };
+}
+
+function parseAnswer(line: string): Answer {
+  const answer = JSON.parse(line) as Answer | { readonly error: string };
+  if ("error" in answer) throw new Error(answer.error);
+  return answer;
+}

@@ -1,0 +1,70 @@
+// `npm run bench -- SUITE [--only NAME]`: measures a suite, prints it, writes bench/results/SUITE.json.
+// `--once TASK` does one task in this fresh process and prints a line of JSON (peak memory, first calls).
+
+import { parseArgs } from "node:util";
+
+import { measure } from "./harness.ts";
+import type { Entry, Row } from "./harness.ts";
+import { load, machine } from "./machine.ts";
+import { printTable, writeResults } from "./results.ts";
+
+/** A suite's entries, and what to do when the last one is measured. */
+export interface Suite {
+  readonly entries: readonly Entry[];
+  readonly close?: () => void;
+}
+
+const SUITES: Readonly<Record<string, () => Promise<Suite>>> = {
+  engine: async () => (await import("./suites/engine.ts")).engine(),
+  train: async () => (await import("./suites/train.ts")).train(),
+  size: async () => (await import("./suites/size.ts")).size(),
+};
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: { only: { type: "string" }, once: { type: "string" } },
+});
+
+if (values.once === undefined) {
+  process.exitCode = await runSuite(positionals[0], values.only);
+} else {
+  const { runOnce } = await import("./once.ts");
+  process.stdout.write(`${JSON.stringify(await runOnce(values.once))}\n`);
+}
+// Thread pools of the runtimes may outlive their sessions.
+process.exit();
+
+async function runSuite(name: string | undefined, only: string | undefined): Promise<number> {
+  const open = name === undefined ? undefined : SUITES[name];
+  if (name === undefined || open === undefined) {
+    const what = name === undefined ? "no suite was named" : `no suite is named "${name}"`;
+    return refuse(`${what}; the suites are ${Object.keys(SUITES).join(", ")}.`);
+  }
+  const { entries, close } = await open();
+  const chosen =
+    only === undefined ? entries : entries.filter((entry) => entry.name.startsWith(only));
+  if (chosen.length === 0) {
+    close?.();
+    const names = entries.map((entry) => entry.name).join(", ");
+    return refuse(`suite "${name}" has no entry that begins with "${only}"; it has ${names}.`);
+  }
+  const rows: Row[] = [];
+  for (const entry of chosen) {
+    process.stderr.write(`  measuring ${entry.name} ...\n`);
+    rows.push(await measure(entry, machine(), load));
+  }
+  close?.();
+  printTable(name, rows);
+  const file = writeResults(
+    name,
+    entries.map((entry) => entry.name),
+    rows,
+  );
+  process.stdout.write(`  written to ${file}\n`);
+  return 0;
+}
+
+function refuse(problem: string): number {
+  process.stderr.write(`bench: ${problem}\n`);
+  return 1;
+}

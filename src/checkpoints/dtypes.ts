@@ -1,0 +1,143 @@
+// How safetensors stores numbers, and how they become typed arrays. Bytes are little-endian there, as they are on every
+// machine that runs JavaScript today.
+
+/** What a tensor's numbers are in memory: float32 for all floating-point storage, otherwise the stored integers. */
+export type TensorData = Float32Array | BigInt64Array | Int32Array | Int8Array | Uint8Array;
+
+interface Storage {
+  readonly bytes: number;
+  readonly decode: (bytes: Uint8Array) => TensorData;
+}
+
+/** Sorted as the reference implementation lays tensors out: wide types first. */
+const storages = {
+  I64: { bytes: 8, decode: (bytes) => new BigInt64Array(...aligned(bytes, 8)) },
+  F32: { bytes: 4, decode: (bytes) => new Float32Array(...aligned(bytes, 4)) },
+  I32: { bytes: 4, decode: (bytes) => new Int32Array(...aligned(bytes, 4)) },
+  BF16: { bytes: 2, decode: (bytes) => bfloat16ToFloat32(new Uint16Array(...aligned(bytes, 2))) },
+  F16: { bytes: 2, decode: (bytes) => float16ToFloat32(new Uint16Array(...aligned(bytes, 2))) },
+  I8: { bytes: 1, decode: (bytes) => new Int8Array(...aligned(bytes, 1)) },
+  U8: { bytes: 1, decode: (bytes) => bytes },
+  BOOL: { bytes: 1, decode: (bytes) => bytes },
+} as const satisfies Record<string, Storage>;
+
+/** A storage type of safetensors that PatchClamp reads and writes. */
+export type StoredDtype = keyof typeof storages;
+
+/** Every storage type, in the order in which a file holds them. */
+export const storedDtypes = Object.keys(storages) as StoredDtype[];
+
+/** Whether PatchClamp reads this storage type. */
+export function isStoredDtype(name: string): name is StoredDtype {
+  return Object.hasOwn(storages, name);
+}
+
+/** Size of one element, in bytes. */
+export function bytesPerElement(dtype: StoredDtype): number {
+  return storages[dtype].bytes;
+}
+
+/** Reads stored bytes; where they are aligned and need no conversion, the result is a view of them. */
+export function decode(dtype: StoredDtype, bytes: Uint8Array): TensorData {
+  return storages[dtype].decode(bytes);
+}
+
+/**
+ * The bytes to store for numbers in memory.
+ *
+ * @param data - float32 for F32, F16 and BF16 (rounded to nearest, ties to even), else the matching integers
+ * @returns the bytes, or undefined when `dtype` does not store that kind of array
+ */
+export function encode(dtype: StoredDtype, data: TensorData): Uint8Array | undefined {
+  if (data instanceof Float32Array) {
+    if (dtype === "F32") return bytesOf(data);
+    if (dtype === "F16") return bytesOf(float32ToFloat16(data));
+    if (dtype === "BF16") return bytesOf(float32ToBfloat16(data));
+    return undefined;
+  }
+  const fits =
+    (data instanceof BigInt64Array && dtype === "I64") ||
+    (data instanceof Int32Array && dtype === "I32") ||
+    (data instanceof Int8Array && dtype === "I8") ||
+    (data instanceof Uint8Array && (dtype === "U8" || dtype === "BOOL"));
+  return fits ? bytesOf(data) : undefined;
+}
+
+/** Widens bfloat16: it is the upper half of a float32. */
+export function bfloat16ToFloat32(halves: Uint16Array): Float32Array {
+  const words = new Uint32Array(halves.length);
+  for (let i = 0; i < halves.length; i++) words[i] = halves[i]! << 16;
+  return new Float32Array(words.buffer);
+}
+
+/** Widens IEEE 754 half precision, with subnormals, infinities and NaN. */
+export function float16ToFloat32(halves: Uint16Array): Float32Array {
+  const table = float16Table();
+  const floats = new Float32Array(halves.length);
+  for (let i = 0; i < halves.length; i++) floats[i] = table[halves[i]!]!;
+  return floats;
+}
+
+/** Rounds to the nearest bfloat16, ties to even; NaN stays NaN. */
+export function float32ToBfloat16(floats: Float32Array): Uint16Array {
+  const words = new Uint32Array(floats.buffer, floats.byteOffset, floats.length);
+  const halves = new Uint16Array(floats.length);
+  for (let i = 0; i < halves.length; i++) {
+    const word = words[i]!;
+    const isNaN = (word & 0x7fffffff) > 0x7f800000;
+    const rounded = word + 0x7fff + ((word >>> 16) & 1);
+    halves[i] = isNaN ? (word >>> 16) | 0x40 : rounded >>> 16;
+  }
+  return halves;
+}
+
+/** Rounds to the nearest half-precision number, ties to even; beyond 65504 (from 65520 on) that is infinity. */
+export function float32ToFloat16(floats: Float32Array): Uint16Array {
+  const words = new Uint32Array(floats.buffer, floats.byteOffset, floats.length);
+  const halves = new Uint16Array(floats.length);
+  for (let i = 0; i < halves.length; i++) {
+    const sign = (words[i]! >>> 16) & 0x8000;
+    halves[i] = sign | magnitudeToFloat16(words[i]! & 0x7fffffff, Math.abs(floats[i]!));
+  }
+  return halves;
+}
+
+function magnitudeToFloat16(word: number, value: number): number {
+  if (word > 0x7f800000) return 0x7e00; // NaN
+  if (word >= 0x477ff000) return 0x7c00; // 65520 and above
+  // Below the smallest normal number 2^-14, halves are whole multiples of 2^-24.
+  if (word < 0x38800000) return roundHalfToEven(value * 2 ** 24);
+  const rounded = word + 0xfff + ((word >>> 13) & 1);
+  return (rounded >>> 13) - ((127 - 15) << 10); // from float32's exponent bias to float16's
+}
+
+function roundHalfToEven(x: number): number {
+  const floor = Math.floor(x);
+  const rest = x - floor;
+  return rest > 0.5 || (rest === 0.5 && floor % 2 === 1) ? floor + 1 : floor;
+}
+
+/** All 65,536 half-precision numbers, made when first needed. */
+let halfValues: Float32Array | undefined;
+
+function float16Table(): Float32Array {
+  halfValues ??= Float32Array.from({ length: 0x10000 }, (_, half) => {
+    const sign = half & 0x8000 ? -1 : 1;
+    const exponent = (half >>> 10) & 0x1f;
+    const fraction = half & 0x3ff;
+    if (exponent === 0) return sign * fraction * 2 ** -24;
+    if (exponent === 0x1f) return fraction === 0 ? sign * Infinity : NaN;
+    return sign * (1 + fraction / 1024) * 2 ** (exponent - 15);
+  });
+  return halfValues;
+}
+
+function bytesOf(data: TensorData | Uint16Array): Uint8Array {
+  return new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+}
+
+/** The constructor arguments of a view of `bytes` with elements of `width` bytes; copies when they lie askew. */
+function aligned(bytes: Uint8Array, width: number): [ArrayBufferLike, number, number] {
+  const { buffer, byteOffset, byteLength } = bytes.byteOffset % width === 0 ? bytes : bytes.slice();
+  return [buffer, byteOffset, byteLength / width];
+}

@@ -1,0 +1,119 @@
+// Between a checkpoint's tensors and a family's parameter tree: names, fused matrices, transposed storage.
+
+import type { ParamEntry } from "../architectures/family.ts";
+import { PatchClampError } from "../core/errors.ts";
+import type { Tree } from "../core/tree.ts";
+import { leaves } from "../core/tree.ts";
+import { fromHost } from "../tensor/leaf.ts";
+import { sizeOf, type Tensor } from "../tensor/tensor.ts";
+import type { Checkpoint } from "./checkpoint.ts";
+import type { TensorToStore } from "./safetensors.ts";
+
+/**
+ * Reads the parameters that a layout lists.
+ *
+ * @param prefix - a start of names that the checkpoint may leave out
+ * @returns the tree, with tensors named by their place in the file
+ * @throws PatchClampError `UNKNOWN_NAME` when a tensor is missing, `SHAPE_MISMATCH` when one has another shape than the config says
+ */
+export async function readParams(
+  checkpoint: Checkpoint,
+  layout: readonly ParamEntry[],
+  prefix = "",
+): Promise<Tree<Tensor>> {
+  const fused = new Map<string, Float32Array>();
+  const tree: Record<string, Tree<Tensor>> = {};
+  for (const entry of layout) {
+    const name = storedName(checkpoint, entry.name, prefix);
+    checkShape(checkpoint, name, entry);
+    let data = fused.get(name);
+    if (data === undefined) {
+      data = await checkpoint.float32(name);
+      if (entry.isTransposed === true && entry.shape.length === 2) {
+        data = transposed(data, entry.shape[1]!, entry.part?.total ?? entry.shape[0]!);
+      }
+      if (entry.part !== undefined) fused.set(name, data);
+    }
+    const size = sizeOf(entry.shape);
+    const rowSize = size / entry.shape[0]!;
+    const start = (entry.part?.start ?? 0) * rowSize;
+    const own = entry.part === undefined ? data : data.subarray(start, start + size);
+    place(tree, entry.path.split("."), fromHost(own, { shape: entry.shape, dtype: "float32" }, name));
+  }
+  return tree;
+}
+
+function storedName({ has }: Checkpoint, name: string, prefix: string): string {
+  const bare = name.startsWith(prefix) ? name.slice(prefix.length) : name;
+  return !has(name) && has(bare) ? bare : name;
+}
+
+function checkShape({ name: folder, tensor }: Checkpoint, name: string, { shape, isTransposed, part }: ParamEntry): void {
+  const whole = part === undefined ? shape : shape.with(0, part.total);
+  const expected = isTransposed === true ? whole.toReversed() : whole;
+  const found = tensor(name).shape;
+  if (found.join() === expected.join()) return;
+  throw new PatchClampError("SHAPE_MISMATCH", {
+    where: "loadNetwork",
+    problem: `"${name}" in ${folder} has shape [${found.join(", ")}], but config.json makes it [${expected.join(", ")}].`,
+    fix: "use the config.json that belongs to these weights.",
+    facts: { name, found, expected },
+  });
+}
+
+/** [rows, columns] to [columns, rows], in blocks that fit the cache. */
+function transposed(data: Float32Array, rows: number, columns: number): Float32Array {
+  const result = new Float32Array(data.length);
+  const block = 32;
+  for (let i0 = 0; i0 < rows; i0 += block) {
+    for (let j0 = 0; j0 < columns; j0 += block) {
+      const iEnd = Math.min(i0 + block, rows);
+      const jEnd = Math.min(j0 + block, columns);
+      for (let i = i0; i < iEnd; i++) for (let j = j0; j < jEnd; j++) result[j * rows + i] = data[i * columns + j]!;
+    }
+  }
+  return result;
+}
+
+/** Puts a leaf where a dotted path says; whole numbers make lists. */
+function place(tree: Record<string, Tree<Tensor>>, [key, ...rest]: string[], leaf: Tensor): void {
+  if (rest.length === 0) {
+    tree[key!] = leaf;
+    return;
+  }
+  tree[key!] ??= (/^\d+$/.test(rest[0]!) ? [] : {}) as Tree<Tensor>;
+  place(tree[key!] as Record<string, Tree<Tensor>>, rest, leaf);
+}
+
+/**
+ * The tensors of a checkpoint from a parameter tree: the inverse of `readParams`.
+ *
+ * @throws PatchClampError `UNKNOWN_NAME` when the tree lacks a parameter of the layout
+ */
+export async function storedParams(
+  params: Tree<Tensor>,
+  layout: readonly ParamEntry[],
+): Promise<Record<string, TensorToStore>> {
+  const byPath = new Map(leaves<Tensor>(params));
+  const stored: Record<string, { dtype: "F32"; shape: number[]; data: Float32Array }> = {};
+  for (const { path, name, shape, isTransposed = false, part } of layout) {
+    const tensor = byPath.get(path);
+    if (tensor === undefined) {
+      throw new PatchClampError("UNKNOWN_NAME", { where: "saveNetwork", problem: `the parameters lack "${path}".` });
+    }
+    const total = part?.total ?? shape[0]!;
+    const rowSize = sizeOf(shape) / shape[0]!;
+    const whole = (stored[name] ??= {
+      dtype: "F32",
+      shape: [...shape.with(0, total)],
+      data: new Float32Array(total * rowSize),
+    });
+    whole.data.set((await tensor.data()) as Float32Array, (part?.start ?? 0) * rowSize);
+    const isLast = (part?.start ?? 0) + shape[0]! === total;
+    if (isTransposed && isLast && shape.length === 2) {
+      whole.data = transposed(whole.data, total, rowSize);
+      whole.shape.reverse();
+    }
+  }
+  return stored;
+}

@@ -1,0 +1,46 @@
+import { expect, test } from "vitest";
+
+import { memoryFiles, readJson } from "./files.ts";
+
+test("a memory folder gives back what was written, and lists only what lies directly in it", async () => {
+  const files = memoryFiles({ "b.txt": "two", "sub/c.txt": "three" });
+  await files.write("a.bin", Uint8Array.of(1, 2, 3));
+  expect(await files.list()).toEqual(["a.bin", "b.txt"]);
+  expect(await files.size("a.bin")).toBe(3);
+  expect([...(await files.readRange("a.bin", 1, 3))]).toEqual([2, 3]);
+  expect(await files.exists("sub/c.txt")).toBe(true);
+  expect(await files.exists("sub")).toBe(false);
+});
+
+test("a write keeps its own bytes when the caller goes on to change the array", async () => {
+  const files = memoryFiles();
+  const bytes = Uint8Array.of(1);
+  await files.write("a", bytes);
+  bytes[0] = 9;
+  expect([...(await files.read("a"))]).toEqual([1]);
+});
+
+test("a missing file is named with its folder", async () => {
+  await expect(
+    memoryFiles({}, "stories").read("config.json"),
+  ).rejects.toThrowErrorMatchingInlineSnapshot(
+    `[PatchClampError: files: stories has no file "config.json".]`,
+  );
+});
+
+test("a range beyond the file is refused with the file's size", async () => {
+  const files = memoryFiles({ a: "four" });
+  await expect(files.readRange("a", 2, 5)).rejects.toThrowErrorMatchingInlineSnapshot(
+    `[PatchClampError: files: bytes 2..5 of "a" in memory were asked for, but it has 4 bytes.]`,
+  );
+  await expect(files.readRange("a", -1, 2)).rejects.toThrow("bytes -1..2");
+});
+
+test("text that is not JSON is refused with the file's name", async () => {
+  const files = memoryFiles({ "config.json": '{"a": 1' });
+  await expect(readJson("loadNetwork", files, "config.json")).rejects
+    .toThrowErrorMatchingInlineSnapshot(`
+    [PatchClampError: loadNetwork: config.json in memory is not JSON (7 bytes).
+      fix: download or copy the file again.]
+  `);
+});

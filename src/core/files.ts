@@ -1,0 +1,101 @@
+// Where files come from is the caller's affair: a folder on disk, a download, a test's memory. This is all we ask of it.
+
+import { PatchClampError } from "./errors.ts";
+
+/** A folder. Paths are relative to it, with `/` between their parts; offsets and sizes are in bytes. */
+export interface Files {
+  /** What error messages call this folder. */
+  readonly name: string;
+  /** The names of the files that lie directly in the folder, sorted. */
+  readonly list: () => Promise<string[]>;
+  readonly exists: (path: string) => Promise<boolean>;
+  readonly size: (path: string) => Promise<number>;
+  readonly read: (path: string) => Promise<Uint8Array>;
+  /** The bytes from `start` up to and without `end`; they may share memory with the file and are not to be changed. */
+  readonly readRange: (path: string, start: number, end: number) => Promise<Uint8Array>;
+  /** Replaces or creates the file as a whole: a reader sees the old bytes or the new ones, nothing between. */
+  readonly write: (path: string, bytes: Uint8Array) => Promise<void>;
+}
+
+/**
+ * Makes a folder that lives in memory, for tests and for files that a page has been given.
+ *
+ * @param contents - bytes or text (stored as UTF-8) by path
+ * @param name - what error messages call the folder
+ */
+export function memoryFiles(
+  contents: Readonly<Record<string, Uint8Array | string>> = {},
+  name = "memory",
+): Files {
+  const stored = new Map<string, Uint8Array>();
+  for (const [path, content] of Object.entries(contents)) {
+    stored.set(path, typeof content === "string" ? new TextEncoder().encode(content) : content);
+  }
+  const bytesOf = (path: string): Uint8Array => {
+    const bytes = stored.get(path);
+    if (bytes === undefined) throw missingFile(name, path);
+    return bytes;
+  };
+  return {
+    name,
+    list: async () => [...stored.keys()].filter((path) => !path.includes("/")).toSorted(),
+    exists: async (path) => stored.has(path),
+    size: async (path) => bytesOf(path).length,
+    read: async (path) => bytesOf(path),
+    readRange: async (path, start, end) => {
+      const bytes = bytesOf(path);
+      checkRange(name, path, [start, end], bytes.length);
+      return bytes.subarray(start, end);
+    },
+    write: async (path, bytes) => void stored.set(path, bytes.slice()),
+  };
+}
+
+/**
+ * Reads a file that holds one JSON value.
+ *
+ * @throws PatchClampError `BAD_FILE` when the file is missing, not UTF-8 or not JSON
+ */
+export async function readJson(where: string, files: Files, path: string): Promise<unknown> {
+  const bytes = await files.read(path);
+  try {
+    return JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes)) as unknown;
+  } catch (cause) {
+    throw new PatchClampError("BAD_FILE", {
+      where,
+      problem: `${path} in ${files.name} is not JSON (${bytes.length} bytes).`,
+      fix: "download or copy the file again.",
+      facts: { path },
+      cause,
+    });
+  }
+}
+
+/** The error of a `Files` that has no file of that name. */
+export function missingFile(folder: string, path: string, cause?: unknown): PatchClampError {
+  return new PatchClampError("BAD_FILE", {
+    where: "files",
+    problem: `${folder} has no file "${path}".`,
+    facts: { folder, path },
+    cause,
+  });
+}
+
+/**
+ * Checks a byte range against the size of its file.
+ *
+ * @throws PatchClampError `BAD_FILE` when the range is not within 0..sizeBytes
+ */
+export function checkRange(
+  folder: string,
+  path: string,
+  [start, end]: readonly [number, number],
+  sizeBytes: number,
+): void {
+  if (start >= 0 && start <= end && end <= sizeBytes) return;
+  throw new PatchClampError("BAD_FILE", {
+    where: "files",
+    problem: `bytes ${start}..${end} of "${path}" in ${folder} were asked for, but it has ${sizeBytes} bytes.`,
+    facts: { folder, path, start, end, sizeBytes },
+  });
+}

@@ -1,0 +1,113 @@
+// Identities that hold in every decoder of the standard form. A network that breaks one has a wrong number somewhere
+// that may look right, so they are checked when a network is loaded, on a few tokens.
+
+import { PatchClampError } from "../core/errors.ts";
+import { evaluate } from "../tensor/evaluate.ts";
+import type { Tensor } from "../tensor/tensor.ts";
+import type { LanguageNetwork } from "./language.ts";
+import { blockCount } from "./sites.ts";
+
+/** One identity and how far a network is from it. */
+export interface Invariant {
+  readonly claim: string;
+  /** Largest absolute difference, over the scale of what is compared. */
+  readonly error: number;
+}
+
+// float32 sums of up to a few thousand terms in another order
+const TOLERANCE = 2e-4;
+
+/**
+ * Checks the identities of a decoder.
+ *
+ * @returns how far each one is from holding
+ * @throws PatchClampError `INVARIANT_BROKEN` naming the first that does not hold
+ */
+export async function checkInvariants(net: LanguageNetwork): Promise<readonly Invariant[]> {
+  const { dVocab, nCtx } = net.config;
+  const length = Math.min(4, nCtx);
+  const prompt = Array.from({ length }, (_, i) => (i * 7 + 3) % dVocab);
+  const found: Invariant[] = [];
+  for (const [claim, pairs] of comparisons(net, prompt)) {
+    const errors: number[] = [];
+    for (const [a, b] of pairs) errors.push(await distance(a, b));
+    found.push({ claim, error: Math.max(...errors) });
+  }
+  found.push({ claim: "cached decoding equals the full pass", error: await cachedError(net, prompt) });
+  const broken = found.find(({ error }) => !(error <= TOLERANCE));
+  if (broken !== undefined) {
+    throw new PatchClampError("INVARIANT_BROKEN", {
+      where: "loadNetwork",
+      problem: `in ${net.name}, "${broken.claim}" is off by ${broken.error.toExponential(1)} of its scale, so some of its numbers are wrong.`,
+      fix: "check that the weights belong to this config.",
+      facts: { invariants: found },
+    });
+  }
+  return found;
+}
+
+type Pairs = readonly (readonly [Tensor, Tensor])[];
+
+function comparisons(net: LanguageNetwork, prompt: readonly number[]): readonly (readonly [string, Pairs])[] {
+  const pass = net.trace(prompt);
+  const sites = new Set(net.sites().map(({ name }) => name));
+  const blocks = Array.from({ length: blockCount(sites) }, (_, i) => `blocks.${i}`);
+  const at = (block: string, site: string): Tensor => pass.at(`${block}.${site}`);
+  const zero = net.trace(prompt, {
+    edit: Object.fromEntries(blocks.map((block) => [`${block}.resid_post`, (x: Tensor) => x.add(x.mul(0))])),
+  });
+  return [
+    [
+      "pattern rows sum to 1",
+      blocks.map((block) => {
+        const sums = at(block, "attn.pattern").sum({ axis: -1 });
+        return [sums, sums.onesLike()];
+      }),
+    ],
+    ["pattern times values is z", blocks.map((block) => [mix(at(block, "attn.pattern"), at(block, "attn.v")), at(block, "attn.z")])],
+    [
+      "resid_pre + attn_out + mlp_out is resid_post",
+      blocks.map((block) => [
+        at(block, "resid_pre").add(at(block, "attn_out")).add(at(block, "mlp_out")),
+        at(block, "resid_post"),
+      ]),
+    ],
+    ["an added vector of scale 0 changes nothing", [[zero.logits, pass.logits]]],
+  ];
+}
+
+/** pattern [batch, head, query, key] @ v [batch, key, kvHead, dHead], as [batch, query, head, dHead]. */
+function mix(pattern: Tensor, v: Tensor): Tensor {
+  const [batch, nHeads, query, key] = pattern.shape as [number, number, number, number];
+  const [, , nKvHeads, dHead] = v.shape as [number, number, number, number];
+  const group = nHeads / nKvHeads;
+  const values = v.transpose([0, 2, 1, 3]).unsqueeze(2);
+  return pattern
+    .reshape([batch, nKvHeads, group, query, key])
+    .matmul(values.broadcastTo([batch, nKvHeads, group, key, dHead]))
+    .reshape([batch, nHeads, query, dHead])
+    .transpose([0, 2, 1, 3]);
+}
+
+async function distance(a: Tensor, b: Tensor): Promise<number> {
+  const difference = a.sub(b).abs().max();
+  const scale = b.abs().max();
+  await evaluate([difference, scale]);
+  return (await difference.item()) / Math.max(await scale.item(), 1e-6);
+}
+
+/** Feeds the last token through the cache and compares its logits with those of the full pass. */
+async function cachedError(net: LanguageNetwork, prompt: readonly number[]): Promise<number> {
+  if (prompt.length < 2) return 0;
+  const steps: Tensor[] = [];
+  const options = { maxTokens: 2, capture: "logits", stop: [] } as const;
+  const start = prompt.slice(0, -1);
+  if (start.length + 2 > net.config.nCtx) return 0;
+  let first = 0;
+  for await (const { id, step, activations } of net.generate(start, options)) {
+    if (step === 0) first = id;
+    steps.push(activations.logits!);
+  }
+  const full = await net.run([...start, first]);
+  return distance(steps[1]!.slice({ axis: 1, start: -1 }), full.logits.slice({ axis: 1, start: -1 }));
+}

@@ -1,0 +1,263 @@
+// A network is a function with taps, its parameters, and a way to turn what a user gives into its inputs. `trace`
+// builds its graph lazily; `run` and `grad` evaluate parts of it.
+
+import { PatchClampError } from "../core/errors.ts";
+import type { Tree } from "../core/tree.ts";
+import { compile, evaluate } from "../tensor/evaluate.ts";
+import type { RuleSet } from "../tensor/gradients.ts";
+import { gradients } from "../tensor/gradients.ts";
+import type { Tensor } from "../tensor/tensor.ts";
+import type { SiteInfo, SiteSpace } from "./sites.ts";
+import { describeSite, selectSites } from "./sites.ts";
+import type { Edit, Tap } from "./tap.ts";
+import { recordingTap } from "./tap.ts";
+
+/** The tensors that a network's function takes, by name. */
+export type Inputs = Readonly<Record<string, Tensor>>;
+
+/** What makes a network. */
+export interface NetworkDefinition<Given> {
+  /** What errors and reports call it. */
+  readonly name: string;
+  readonly params: Tree<Tensor>;
+  /** The network itself. It names values through `tap` and returns its output, which becomes the site `logits`. */
+  readonly forward: (params: never, inputs: never, tap: Tap) => Tensor;
+  /** Turns what users give into input tensors; throws `PatchClampError` for what it cannot take. */
+  readonly prepare: (given: Given) => Inputs;
+  /** Small input on which sites are listed and invariants checked. */
+  readonly example: () => Given;
+  /** Why a standard site does not exist here, by its name without the block. */
+  readonly absent?: Readonly<Record<string, string>>;
+}
+
+/** Edits by site: a name or pattern, and what to do there. */
+export type Edits = Readonly<Record<string, Edit>>;
+
+/** Options of `Network.trace`. */
+export interface TraceOptions {
+  /** Changes values as they are computed. A pattern edits every site it matches. Default: none. */
+  edit?: Edits;
+  /** Sites at which gradients will be taken. Default: none. */
+  watch?: string | readonly string[];
+}
+
+/** Options of `Network.run`. */
+export interface RunOptions {
+  /** Sites to record, by name or pattern. Default: `logits`. What nobody asks for is not computed. */
+  capture?: string | readonly string[];
+  /** Changes values as they are computed. Default: none. */
+  edit?: Edits;
+}
+
+/** Options of `Network.grad`. */
+export interface GradOptions {
+  /** The scalar to differentiate, from the traced pass. */
+  of: (pass: Pass) => Tensor;
+  /** Sites at which to differentiate it. */
+  at: string | readonly string[];
+  /** Sites to record as well. Default: none. */
+  capture?: string | readonly string[];
+  edit?: Edits;
+  /** Gradient rules to use in place of the ops' own, by op name. Default: none. */
+  rules?: RuleSet;
+}
+
+/** One pass through a network. Tensors are lazy unless they were captured. */
+export class Pass {
+  readonly inputs: Inputs;
+  readonly logits: Tensor;
+  /** Values that were asked for, by site; all of them for a traced pass. */
+  readonly activations: Readonly<Record<string, Tensor>>;
+  readonly #space: SiteSpace;
+  readonly #sites: () => ReadonlyMap<string, Tensor>;
+
+  constructor(
+    space: SiteSpace,
+    inputs: Inputs,
+    activations: Readonly<Record<string, Tensor>>,
+    sites: () => ReadonlyMap<string, Tensor>,
+  ) {
+    this.inputs = inputs;
+    this.activations = activations;
+    this.#space = space;
+    this.#sites = sites;
+    this.logits = undefined as never;
+    Object.defineProperty(this, "logits", { get: () => this.at("logits"), enumerable: false });
+  }
+
+  /**
+   * The value at one site.
+   *
+   * @throws PatchClampError `UNKNOWN_SITE` when there is none of that name
+   */
+  at(site: string): Tensor {
+    const [name] = selectSites("at", this.#space, site) as [string];
+    return this.activations[name] ?? this.#sites().get(name)!;
+  }
+}
+
+/** The result of `grad`. */
+export interface GradResult {
+  /** What was differentiated. */
+  readonly value: number;
+  /** Gradients by site, of the site's shape. */
+  readonly grads: Readonly<Record<string, Tensor>>;
+  readonly activations: Readonly<Record<string, Tensor>>;
+}
+
+type Compiled = (params: Tree<Tensor>, inputs: Inputs) => Promise<Record<string, Tensor>>;
+
+/** A network whose values have names and can be recorded, edited and differentiated. */
+export class Network<Given = Inputs> {
+  readonly name: string;
+  readonly definition: NetworkDefinition<Given>;
+  #listed: SiteInfo[] | undefined;
+  #space: SiteSpace | undefined;
+  readonly #compiled = new Map<string, Compiled>();
+
+  constructor(definition: NetworkDefinition<Given>) {
+    this.definition = definition;
+    this.name = definition.name;
+  }
+
+  /** Parameters, as a tree of tensors. */
+  get params(): Tree<Tensor> {
+    return this.definition.params;
+  }
+
+  /** Every site of the network, in the order in which they are computed. */
+  sites(): readonly SiteInfo[] {
+    if (this.#listed === undefined) {
+      const { sites } = this.#apply(this.definition.prepare(this.definition.example()), {});
+      this.#listed = [...sites].map(([name, value]) => describeSite(name, value.shape));
+    }
+    return this.#listed;
+  }
+
+  /** What site selections are checked against. */
+  get space(): SiteSpace {
+    this.#space ??= {
+      network: this.name,
+      sites: new Set(this.sites().map(({ name }) => name)),
+      absent: this.definition.absent,
+    };
+    return this.#space;
+  }
+
+  /**
+   * Builds the graph of a pass without running it. What is read later is computed then; passes can be combined, so
+   * that the capture of one is the patch of another inside a single graph.
+   *
+   * @throws PatchClampError `UNKNOWN_SITE` when an edit or watched site matches nothing
+   */
+  trace(given: Given, options: TraceOptions = {}): Pass {
+    const inputs = this.definition.prepare(given);
+    const { sites } = this.#apply(inputs, options);
+    return new Pass(this.space, inputs, Object.fromEntries(sites), () => sites);
+  }
+
+  /**
+   * Runs the network and records sites.
+   *
+   * @throws PatchClampError `UNKNOWN_SITE` when a capture or edit matches nothing, and what `prepare` and the edits throw
+   */
+  async run(given: Given, options: RunOptions = {}): Promise<Pass> {
+    const { capture = "logits", edit } = options;
+    const wanted = selectSites("run", this.space, capture);
+    if (edit !== undefined) {
+      const traced = this.trace(given, { edit });
+      const values = wanted.map((site) => [site, traced.at(site)] as const);
+      await evaluate(values.map(([, value]) => value));
+      return new Pass(this.space, traced.inputs, Object.fromEntries(values), () => new Map(Object.entries(traced.activations)));
+    }
+    const inputs = this.definition.prepare(given);
+    const activations = await this.#compile(wanted)(this.params, inputs);
+    return new Pass(this.space, inputs, activations, () => this.#apply(inputs, {}).sites);
+  }
+
+  /**
+   * Differentiates a scalar of the pass at sites.
+   *
+   * @throws PatchClampError `UNKNOWN_SITE` when `at` matches nothing, `SHAPE_MISMATCH` when `of` gives no scalar, `BAD_INPUT` when
+   * it does not depend on one of the sites
+   */
+  async grad(given: Given, options: GradOptions): Promise<GradResult> {
+    const { of, at, capture, edit, rules } = options;
+    const sites = selectSites("grad", this.space, at);
+    const pass = this.trace(given, { watch: sites, ...(edit === undefined ? {} : { edit }) });
+    const value = of(pass);
+    const found = gradients(
+      value,
+      sites.map((site) => pass.at(site)),
+      rules === undefined ? {} : { rules },
+    );
+    const recorded = capture === undefined ? [] : selectSites("grad", this.space, capture);
+    const activations = Object.fromEntries(recorded.map((site) => [site, pass.at(site)]));
+    await evaluate([value, ...found, ...Object.values(activations)]);
+    return {
+      value: await value.item(),
+      grads: Object.fromEntries(sites.map((site, i) => [site, found[i]!])),
+      activations,
+    };
+  }
+
+  /** Resolves edits by pattern to edits by site, in the order given. */
+  resolveEdits(where: string, edits: Edits): Map<string, Edit[]> {
+    const resolved = new Map<string, Edit[]>();
+    for (const [pattern, edit] of Object.entries(edits)) {
+      if (typeof edit !== "function") {
+        throw new PatchClampError("BAD_OPTION", {
+          where,
+          problem: `the edit of "${pattern}" is ${typeof edit}, not a function of the tensor there.`,
+          fix: "write it as (x) => x.add(...).",
+        });
+      }
+      for (const site of selectSites(where, this.space, pattern)) {
+        resolved.set(site, [...(resolved.get(site) ?? []), edit]);
+      }
+    }
+    return resolved;
+  }
+
+  /** Calls the network's function with a recording tap; `trace` is the form for users. */
+  applyTap(inputs: Inputs, options: Parameters<typeof recordingTap>[0]): Map<string, Tensor> {
+    const { tap, sites } = recordingTap(options);
+    this.#forward(this.params, inputs, tap);
+    return sites;
+  }
+
+  #apply(inputs: Inputs, { edit, watch }: TraceOptions): { sites: Map<string, Tensor> } {
+    const sites = this.applyTap(inputs, {
+      ...(edit === undefined ? {} : { edits: this.resolveEdits("edit", edit) }),
+      ...(watch === undefined ? {} : { watched: new Set(selectSites("watch", this.space, watch)) }),
+    });
+    return { sites };
+  }
+
+  #forward(params: Tree<Tensor>, inputs: Inputs, tap: Tap): void {
+    tap("logits", this.definition.forward(params as never, inputs as never, tap));
+  }
+
+  #compile(wanted: readonly string[]): Compiled {
+    const key = wanted.join();
+    let compiled = this.#compiled.get(key);
+    if (compiled === undefined) {
+      compiled = compile((params: Tree<Tensor>, inputs: Inputs) => {
+        const { tap, sites } = recordingTap();
+        this.#forward(params, inputs, tap);
+        return Object.fromEntries(wanted.map((site) => [site, sites.get(site)!]));
+      }) as Compiled;
+      this.#compiled.set(key, compiled);
+    }
+    return compiled;
+  }
+}
+
+/**
+ * Makes a network of a function that takes a `Tap`.
+ *
+ * @param definition - the function, its parameters, and how user input becomes tensors
+ */
+export function defineNetwork<Given>(definition: NetworkDefinition<Given>): Network<Given> {
+  return new Network(definition);
+}

@@ -1,0 +1,137 @@
+// The names of sites: what they mean, what other libraries call them, and how a pattern picks some.
+
+import { PatchClampError } from "../core/errors.ts";
+import { dottedGlob, nearest } from "../core/text.ts";
+
+/** What the standard names mean, and their axes. Networks may add names of their own. */
+const MEANINGS: readonly (readonly [name: string, axes: string, meaning: string])[] = [
+  ["embed", "batch pos dModel", "token embedding"],
+  ["pos_embed", "batch pos dModel", "position embedding"],
+  ["blocks.{i}.resid_pre", "batch pos dModel", "residual stream before the block"],
+  ["blocks.{i}.ln1.normalized", "batch pos dModel", "input of attention, before gain and bias"],
+  ["blocks.{i}.attn.q", "batch pos head dHead", "queries, before rotation"],
+  ["blocks.{i}.attn.k", "batch pos kvHead dHead", "keys, before rotation"],
+  ["blocks.{i}.attn.v", "batch pos kvHead dHead", "values"],
+  ["blocks.{i}.attn.rot_q", "batch pos head dHead", "queries after rotation"],
+  ["blocks.{i}.attn.rot_k", "batch pos kvHead dHead", "keys after rotation"],
+  ["blocks.{i}.attn.scores", "batch head query key", "scaled and masked scores"],
+  ["blocks.{i}.attn.pattern", "batch head query key", "attention probabilities"],
+  ["blocks.{i}.attn.z", "batch pos head dHead", "mixed values of each head"],
+  ["blocks.{i}.attn.result", "batch pos head dModel", "what each head writes, without the bias"],
+  ["blocks.{i}.attn_out", "batch pos dModel", "what attention adds to the residual stream"],
+  ["blocks.{i}.resid_mid", "batch pos dModel", "residual stream between attention and MLP"],
+  ["blocks.{i}.ln2.normalized", "batch pos dModel", "input of the MLP, before gain and bias"],
+  ["blocks.{i}.mlp.gate", "batch pos dMlp", "gates, before the activation function"],
+  ["blocks.{i}.mlp.pre", "batch pos dMlp", "hidden units before the activation function or the gate"],
+  ["blocks.{i}.mlp.post", "batch pos dMlp", "hidden units"],
+  ["blocks.{i}.mlp_out", "batch pos dModel", "what the MLP adds to the residual stream"],
+  ["blocks.{i}.resid_post", "batch pos dModel", "residual stream after the block"],
+  ["ln_final.normalized", "batch pos dModel", "input of the unembedding, before gain and bias"],
+  ["logits", "batch pos dVocab", "scores of the next token, in nats"],
+];
+
+/** What one site is. */
+export interface SiteInfo {
+  readonly name: string;
+  /** Axes by name, such as `batch pos dModel`; sizes where the network has a name of its own. */
+  readonly axes: readonly string[];
+  /** Sizes; batch and position as they were in the trace that listed them. */
+  readonly shape: readonly number[];
+  readonly meaning: string;
+}
+
+/** Describes a site by its name. */
+export function describeSite(name: string, shape: readonly number[]): SiteInfo {
+  const general = name.replace(/^blocks\.\d+\./, "blocks.{i}.");
+  const known = MEANINGS.find(([pattern]) => pattern === general);
+  if (known === undefined) return { name, axes: shape.map(String), shape, meaning: "" };
+  return { name, axes: known[1].split(" "), shape, meaning: known[2] };
+}
+
+// What other libraries call the same values. `$1` is the block. Names that look alike but hold another value (such as
+// the output of a norm with its gain) are left out on purpose.
+const ALIASES: readonly (readonly [RegExp, string])[] = [
+  [/^(?:transformer\.wte|model\.embed_tokens)$/, "embed"],
+  [/^transformer\.wpe$/, "pos_embed"],
+  [/^(?:transformer\.h|model\.layers)\.(\d+)$/, "blocks.$1.resid_post"],
+  [/^(?:transformer\.h\.(\d+)\.attn|model\.layers\.(\d+)\.self_attn)$/, "blocks.$1$2.attn_out"],
+  [/^(?:transformer\.h|model\.layers)\.(\d+)\.mlp$/, "blocks.$1.mlp_out"],
+  [/^transformer\.h\.(\d+)\.mlp\.c_fc$/, "blocks.$1.mlp.pre"],
+  [/^model\.layers\.(\d+)\.mlp\.up_proj$/, "blocks.$1.mlp.pre"],
+  [/^model\.layers\.(\d+)\.mlp\.gate_proj$/, "blocks.$1.mlp.gate"],
+  [/^(?:lm_head|unembed)$/, "logits"],
+];
+
+/** The standard form of a name: TransformerLens prefixes dropped, Hugging Face modules translated. */
+export function canonicalName(name: string, sites: ReadonlySet<string>): string {
+  if (sites.has(name)) return name;
+  const bare = name.replaceAll(/(^|\.)hook_/g, "$1");
+  if (bare !== name) {
+    // TransformerLens calls the gate branch `pre` and the other one `pre_linear`
+    const isGated = sites.has(bare.replace(/\.mlp\.pre(?:_linear)?$/, ".mlp.gate"));
+    if (isGated) return bare.replace(/\.mlp\.pre$/, ".mlp.gate").replace(/\.mlp\.pre_linear$/, ".mlp.pre");
+    return bare;
+  }
+  const alias = ALIASES.find(([pattern]) => pattern.test(name));
+  return alias === undefined ? name : name.replace(alias[0], alias[1]);
+}
+
+/** The network that a selection of sites speaks of. */
+export interface SiteSpace {
+  readonly network: string;
+  readonly sites: ReadonlySet<string>;
+  /** Why a standard site does not exist here, by its name without the block. */
+  readonly absent?: Readonly<Record<string, string>> | undefined;
+}
+
+/**
+ * Picks sites by names and patterns.
+ *
+ * @param selection - names or patterns (`*` is one part of a name), also as TransformerLens or Hugging Face write them
+ * @returns names of existing sites, in network order, each once
+ * @throws PatchClampError `UNKNOWN_SITE` naming the nearest sites, when a name or pattern matches none
+ */
+export function selectSites(where: string, space: SiteSpace, selection: string | readonly string[]): string[] {
+  const patterns = typeof selection === "string" ? [selection] : selection;
+  if (patterns.length === 0) {
+    throw new PatchClampError("BAD_OPTION", {
+      where,
+      problem: "the list of sites is empty, so nothing would be selected.",
+      fix: "name at least one site, or leave the option out.",
+    });
+  }
+  const picked = new Set<string>();
+  for (const pattern of patterns) {
+    const name = canonicalName(pattern, space.sites);
+    const matches = space.sites.has(name) ? [name] : [...space.sites].filter(dottedGlob(name));
+    if (matches.length === 0) throw unknownSite(where, space, pattern, name);
+    for (const match of matches) picked.add(match);
+  }
+  return [...space.sites].filter((site) => picked.has(site));
+}
+
+function unknownSite(where: string, space: SiteSpace, asked: string, name: string): PatchClampError {
+  const { network, sites, absent = {} } = space;
+  const isPattern = /[*?{[]/.test(name);
+  const last = blockCount(sites) - 1;
+  const block = /^blocks\.(\d+)\./.exec(name)?.[1];
+  const reason =
+    absent[name.replace(/^blocks\.[^.]+\./, "")] ??
+    (block !== undefined && Number(block) > last ? `its blocks are 0..${last}` : undefined);
+  const problem = isPattern
+    ? `no site of ${network} matches "${asked}"`
+    : `${network} has no site "${asked}"`;
+  return new PatchClampError("UNKNOWN_SITE", {
+    where,
+    problem: `${problem}${reason === undefined ? "" : `: ${reason}`}.`,
+    fix: `the nearest are ${nearest(name, sites).map((site) => `"${site}"`).join(", ")}; all ${sites.size} are listed by \`patchclamp sites\`.`,
+    facts: { site: asked },
+  });
+}
+
+/** Number of blocks that a set of sites speaks of. */
+export function blockCount(sites: Iterable<string>): number {
+  let count = 0;
+  for (const site of sites) count = Math.max(count, Number(/^blocks\.(\d+)\./.exec(site)?.[1] ?? -1) + 1);
+  return count;
+}

@@ -1,0 +1,188 @@
+// Writes a traced graph down as an ONNX model.
+
+import { PatchClampError } from "../core/errors.ts";
+import type { Graph } from "../tensor/graph.ts";
+import type { Device, LowerContext, OnnxAttr, ValueRef } from "../tensor/op.ts";
+import { ONNX_TYPE } from "../tensor/ops/elementwise.ts";
+import type { Node, Tensor } from "../tensor/tensor.ts";
+import type { InitializerForm, NodeForm, PortForm } from "./proto.ts";
+import { encodeModel } from "./proto.ts";
+
+/** The newest opset whose kernels WebGPU covers best. */
+const OPSET = 21;
+
+/** A graph as an ONNX model. */
+export interface Emitted {
+  readonly bytes: Uint8Array;
+  /** Names of the model's inputs, in the graph's order. */
+  readonly inputs: readonly string[];
+  /** Names of the model's outputs, in the graph's order. */
+  readonly outputs: readonly string[];
+  /** The traced node behind every ONNX node name, to explain failures. */
+  readonly nodes: ReadonlyMap<string, Node>;
+}
+
+/** Name of the extra first output that `withSequence` declares. */
+export const SEQUENCE_OUTPUT = "sequence";
+
+/** Options of `emitGraph`. */
+export interface EmitOptions {
+  /** Where the model will run. */
+  readonly device: Device;
+  /** Declares an empty sequence as the first output (see `runtime/run-into.ts`). */
+  readonly withSequence?: boolean;
+}
+
+/** Writes a traced graph down as an ONNX model. */
+export function emitGraph(graph: Graph, options: EmitOptions): Emitted {
+  const { device, withSequence = false } = options;
+  const writer = new Writer(device);
+  for (const [i, input] of graph.inputs.entries()) writer.define(input, { onnxName: `in${i}` });
+  for (const node of graph.nodes) writer.lower(node);
+  const inputs = graph.inputs.map((input, i) => port(`in${i}`, input));
+  const taken = new Set(inputs.map(({ name }) => name));
+  const outputs = graph.outputs.map((output) => {
+    const name = writer.find(output).onnxName;
+    const own = taken.has(name) ? writer.copy(name) : name;
+    taken.add(own);
+    return port(own, output);
+  });
+  if (withSequence) writer.emptySequence();
+  const sequence: PortForm[] = withSequence
+    ? [{ name: SEQUENCE_OUTPUT, onnxType: ONNX_TYPE.float32, shape: "sequence" }]
+    : [];
+  return {
+    bytes: encodeModel({
+      opsets: { "": OPSET, "com.microsoft": 1 },
+      nodes: writer.nodes,
+      initializers: [...writer.initializers.values()],
+      inputs,
+      outputs: [...sequence, ...outputs],
+    }),
+    inputs: inputs.map(({ name }) => name),
+    outputs: outputs.map(({ name }) => name),
+    nodes: writer.origins,
+  };
+}
+
+function port(name: string, { shape, dtype }: Tensor): PortForm {
+  return { name, onnxType: ONNX_TYPE[dtype], shape };
+}
+
+class Writer {
+  readonly nodes: NodeForm[] = [];
+  readonly initializers = new Map<string, InitializerForm>();
+  readonly origins = new Map<string, Node>();
+  readonly #device: Device;
+  readonly #values = new Map<Tensor, ValueRef>();
+  #label = "start";
+
+  constructor(device: Device) {
+    this.#device = device;
+  }
+
+  define(tensor: Tensor, value: ValueRef): void {
+    this.#values.set(tensor, value);
+  }
+
+  find(tensor: Tensor): ValueRef {
+    return this.#values.get(tensor)!;
+  }
+
+  /** Writes the ONNX nodes of one traced node. */
+  lower(node: Node): void {
+    this.#label = node.label ?? node.op.name;
+    const context: LowerContext = {
+      inputs: node.inputs,
+      outputs: node.outputs,
+      device: this.#device,
+      emit: (opType, inputs, attrs = {}) => this.#emit(node, opType, inputs, attrs, 1)[0]!,
+      emitMany: (opType, inputs, attrs, outputs) => this.#emit(node, opType, inputs, attrs, outputs),
+      constant: (values, dtype, shape) => this.#constant(values, dtype, shape),
+    };
+    const results = node.op.lower(context, node.inputs.map((input) => this.find(input)), node.attrs);
+    for (const [i, output] of node.outputs.entries()) {
+      const result = results[i];
+      if (result === undefined) {
+        throw new PatchClampError("RUNTIME_FAILED", {
+          where: node.op.name,
+          problem: `its lowering gave ${results.length} values for ${node.outputs.length} outputs.`,
+        });
+      }
+      this.define(output, result);
+    }
+  }
+
+  copy(name: string): string {
+    const output = `copy${this.nodes.length}`;
+    this.nodes.push({ name: output, opType: "Identity", domain: "", inputs: [name], outputs: [output], attrs: {} });
+    return output;
+  }
+
+  emptySequence(): void {
+    const form = { name: SEQUENCE_OUTPUT, opType: "SequenceEmpty", domain: "", inputs: [], attrs: {} };
+    this.nodes.push({ ...form, outputs: [SEQUENCE_OUTPUT] });
+  }
+
+  #emit(
+    node: Node,
+    opType: string,
+    inputs: readonly (ValueRef | null)[],
+    attrs: Readonly<Record<string, OnnxAttr>>,
+    outputs: number,
+  ): ValueRef[] {
+    const id = this.nodes.length;
+    const dot = opType.lastIndexOf(".");
+    const refs = Array.from({ length: outputs }, (_, i) => ({ onnxName: `v${id}_${i}` }));
+    const name = `${this.#label}#${id}`;
+    this.origins.set(name, node);
+    this.nodes.push({
+      name,
+      opType: opType.slice(dot + 1),
+      domain: opType.slice(0, Math.max(dot, 0)),
+      inputs: inputs.map((input) => input?.onnxName ?? ""),
+      outputs: refs.map(({ onnxName }) => onnxName),
+      attrs,
+    });
+    return refs;
+  }
+
+  /** Constants of equal content are stored once. */
+  #constant(
+    values: number | readonly number[],
+    dtype: keyof typeof ONNX_TYPE,
+    shape: readonly number[] = typeof values === "number" ? [] : [values.length],
+  ): ValueRef {
+    const list = typeof values === "number" ? [values] : values;
+    const key = `${dtype}[${shape.join()}]${list.map((v) => (Object.is(v, -0) ? "-0" : v)).join()}`;
+    let known = this.initializers.get(key);
+    if (known === undefined) {
+      const bytes = encodeNumbers(list, dtype);
+      known = { name: `c${this.initializers.size}`, onnxType: ONNX_TYPE[dtype], shape, bytes };
+      this.initializers.set(key, known);
+    }
+    return { onnxName: known.name };
+  }
+}
+
+const NUMBER_ARRAYS = {
+  float32: Float32Array,
+  float64: Float64Array,
+  int32: Int32Array,
+  uint32: Uint32Array,
+  uint8: Uint8Array,
+  int8: Int8Array,
+  bool: Uint8Array,
+} as const;
+
+function encodeNumbers(values: readonly number[], dtype: keyof typeof ONNX_TYPE): Uint8Array {
+  if (dtype === "int64") return new Uint8Array(BigInt64Array.from(values, BigInt).buffer);
+  if (dtype === "float16") {
+    throw new PatchClampError("UNSUPPORTED", {
+      where: "constant",
+      problem: "float16 is a storage type, so graphs hold no float16 constants.",
+      fix: "make a float32 constant and cast it.",
+    });
+  }
+  return new Uint8Array(NUMBER_ARRAYS[dtype].from(values).buffer);
+}

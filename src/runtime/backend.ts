@@ -1,0 +1,17 @@
+// What a platform offers: ONNX Runtime for Node (`node.ts`) or for the browser (`web.ts`). `#engine` in package.json
+// picks one of the two files.
+
+import type * as Ort from "onnxruntime-common";
+
+import type { Device } from "../tensor/op.ts";
+
+/** ONNX Runtime on one platform. */
+export interface Backend {
+  readonly ort: typeof Ort;
+  readonly devices: readonly Device[];
+  readonly defaultThreads: () => number;
+  /** Session options for a device; called again when the configuration changes. */
+  readonly sessionOptions: (device: Device, threads: number) => Promise<Ort.InferenceSession.SessionOptions>;
+  /** Whether results may be written into arrays that we allocate (see `run-into.ts`). */
+  readonly writesInto: (device: Device) => boolean;
+}

@@ -1,0 +1,250 @@
+// Sessions: loads graphs into ONNX Runtime, keeps recent ones, runs one at a time.
+
+import type { InferenceSession, OnnxValue, Tensor as OrtTensor } from "onnxruntime-common";
+
+import { PatchClampError } from "../core/errors.ts";
+import type { Emitted } from "../onnx/emit.ts";
+import { emitGraph } from "../onnx/emit.ts";
+import type { Executable, Executor, ExecutorOptions } from "../tensor/executor.ts";
+import type { Graph } from "../tensor/graph.ts";
+import { printGraph } from "../tensor/graph.ts";
+import type { Device } from "../tensor/op.ts";
+import type { Aval, Node, TypedArray, Value } from "../tensor/tensor.ts";
+import { bytesOf, hostArray, sizeOf } from "../tensor/tensor.ts";
+import type { Backend } from "./backend.ts";
+import { COPY_COSTS_FROM, runInto } from "./run-into.ts";
+
+/** Loaded graphs kept for use again; each holds the memory of its largest run. */
+const SESSIONS_KEPT = 96;
+
+/** Bytes of interior values, summed over kept sessions, above which old ones go. */
+const ARENA_BYTES_KEPT = 4 * 2 ** 30;
+
+interface Loaded {
+  readonly session: InferenceSession;
+  readonly emitted: Emitted;
+  readonly outputs: readonly Aval[];
+  readonly runsInto: boolean;
+  readonly arenaBytes: number;
+}
+
+/** The executor of one platform. */
+export class OrtExecutor implements Executor {
+  readonly #backend: Backend;
+  #device: Device;
+  #threads: number;
+  #options: Promise<InferenceSession.SessionOptions> | undefined;
+  /** In order of last use. */
+  readonly #sessions = new Map<string, Promise<Loaded>>();
+  #queue: Promise<unknown> = Promise.resolve();
+  readonly #spare = new Map<number, ArrayBufferLike[]>();
+  readonly #uploads = new WeakMap<TypedArray, OnnxValue>();
+
+  constructor(backend: Backend) {
+    this.#backend = backend;
+    this.#device = backend.devices[0]!;
+    this.#threads = backend.defaultThreads();
+  }
+
+  async configure({ device = this.#device, threads = this.#threads }: ExecutorOptions): Promise<void> {
+    if (!this.#backend.devices.includes(device)) {
+      throw new PatchClampError("UNSUPPORTED", {
+        where: "configure",
+        problem: `device "${device}" does not exist on this platform; it has ${this.#backend.devices.join(", ")}.`,
+      });
+    }
+    if (!Number.isInteger(threads) || threads < 1) {
+      throw new PatchClampError("BAD_OPTION", {
+        where: "configure",
+        problem: `threads is ${threads}, not a whole number of at least 1.`,
+      });
+    }
+    const options = this.#backend.sessionOptions(device, threads);
+    await options;
+    this.#options = options;
+    this.#device = device;
+    this.#threads = threads;
+    for (const key of this.#sessions.keys()) this.#drop(key);
+  }
+
+  async prepare(graph: Graph): Promise<Executable> {
+    const key = printGraph(graph);
+    await this.#load(key, graph);
+    return {
+      run: async (inputs, recycle = []) => {
+        const loaded = await this.#load(key, graph);
+        const turn = this.#queue.then(() => this.#run(loaded, inputs, recycle));
+        this.#queue = turn.catch(() => undefined);
+        return turn;
+      },
+    };
+  }
+
+  #load(key: string, graph: Graph): Promise<Loaded> {
+    const known = this.#sessions.get(key);
+    const loading = known ?? this.#create(graph);
+    this.#sessions.delete(key);
+    this.#sessions.set(key, loading);
+    if (known === undefined) {
+      loading.then(
+        () => this.#evict(),
+        () => this.#sessions.delete(key),
+      );
+    }
+    return loading;
+  }
+
+  async #create(graph: Graph): Promise<Loaded> {
+    const outputBytes = graph.outputs.reduce((sum, output) => sum + bytesOf(output), 0);
+    const runsInto = outputBytes > COPY_COSTS_FROM && this.#backend.writesInto(this.#device);
+    const emitted = emitGraph(graph, { device: this.#device, withSequence: runsInto });
+    this.#options ??= this.#backend.sessionOptions(this.#device, this.#threads);
+    try {
+      const session = await this.#backend.ort.InferenceSession.create(emitted.bytes, await this.#options);
+      const outputs = graph.outputs.map(({ shape, dtype }) => ({ shape, dtype }));
+      return { session, emitted, outputs, runsInto, arenaBytes: interiorBytes(graph) };
+    } catch (error) {
+      throw explain(error, emitted.nodes, this.#device);
+    }
+  }
+
+  async #run(loaded: Loaded, inputs: readonly Value[], recycle: readonly Value[]): Promise<Value[]> {
+    const { session, emitted, outputs, runsInto } = loaded;
+    const feeds: Record<string, OnnxValue> = {};
+    for (const [i, name] of emitted.inputs.entries()) feeds[name] = this.#feed(inputs[i]!);
+    try {
+      if (!runsInto) {
+        const results = await session.run(feeds);
+        for (const value of new Set(recycle)) value.dispose();
+        return outputs.map((aval, i) => fromOrt(results[emitted.outputs[i]!]! as OrtTensor, aval));
+      }
+      const outs: Record<string, OnnxValue> = {};
+      const datas = outputs.map((aval, i) => {
+        const data = this.#allocate(aval);
+        outs[emitted.outputs[i]!] = this.#wrap(data, aval);
+        return data;
+      });
+      await runInto(session, feeds, outs);
+      for (const value of new Set(recycle)) this.#recycle(value, outputs);
+      return outputs.map((aval, i) => onHost(datas[i]!, aval));
+    } catch (error) {
+      throw explain(error, emitted.nodes, this.#device);
+    }
+  }
+
+  /** An ONNX Runtime tensor of a value; host data of results that feed a device is uploaded once. */
+  #feed(value: Value): OnnxValue {
+    if (value.data === undefined) return (value as DeviceValue).tensor;
+    let tensor = this.#uploads.get(value.data);
+    if (tensor === undefined || sizeDiffers(tensor as OrtTensor, value)) {
+      tensor = this.#wrap(value.data, value);
+      this.#uploads.set(value.data, tensor);
+    }
+    return tensor;
+  }
+
+  #wrap(data: TypedArray, { dtype, shape }: Aval): OnnxValue {
+    const { Tensor } = this.#backend.ort;
+    return new Tensor(dtype as "float32", data as Float32Array, shape);
+  }
+
+  /** A host array for a result, from what callers gave up where it fits. */
+  #allocate({ dtype, shape }: Aval): TypedArray {
+    const bytes = bytesOf({ dtype, shape });
+    const spare = this.#spare.get(bytes)?.pop();
+    const fresh = hostArray(dtype, spare === undefined ? sizeOf(shape) : 0);
+    if (spare === undefined) return fresh;
+    return new (fresh.constructor as new (buffer: ArrayBufferLike) => TypedArray)(spare);
+  }
+
+  /** Keeps the memory of a value for a next run with these outputs. */
+  #recycle({ data }: Value, outputs: readonly Aval[]): void {
+    if (data === undefined || data.byteLength !== data.buffer.byteLength) return;
+    const list = this.#spare.get(data.byteLength) ?? [];
+    const needed = outputs.filter((aval) => bytesOf(aval) === data.byteLength).length;
+    if (list.length < needed && !list.includes(data.buffer)) list.push(data.buffer);
+    this.#spare.set(data.byteLength, list);
+  }
+
+  #evict(): void {
+    const keys = [...this.#sessions.keys()];
+    if (keys.length > SESSIONS_KEPT) this.#drop(keys[0]!);
+    void this.#evictByMemory();
+  }
+
+  async #evictByMemory(): Promise<void> {
+    const loaded = await Promise.all(
+      [...this.#sessions].map(async ([key, loading]) => ({ key, bytes: (await loading.catch(() => undefined))?.arenaBytes ?? 0 })),
+    );
+    let total = loaded.reduce((sum, { bytes }) => sum + bytes, 0);
+    for (const { key, bytes } of loaded.slice(0, -1)) {
+      if (total <= ARENA_BYTES_KEPT) return;
+      total -= bytes;
+      this.#drop(key);
+    }
+  }
+
+  /** Forgets a session and frees it once the runs in the queue are done. */
+  #drop(key: string): void {
+    const loading = this.#sessions.get(key);
+    this.#sessions.delete(key);
+    if (loading === undefined) return;
+    this.#queue = this.#queue.then(async () => (await loading).session.release()).catch(() => undefined);
+  }
+}
+
+/** An upper estimate of what a session keeps: the largest interior values alive at once are below their sum. */
+function interiorBytes({ nodes }: Graph): number {
+  const all = nodes.reduce((sum, { outputs }) => sum + outputs.reduce((bytes, output) => bytes + bytesOf(output), 0), 0);
+  return all / 2;
+}
+
+interface DeviceValue extends Value {
+  readonly tensor: OrtTensor;
+}
+
+function onHost(data: TypedArray, { shape, dtype }: Aval): Value {
+  return { shape, dtype, data, read: async () => data, dispose: () => undefined };
+}
+
+function fromOrt(tensor: OrtTensor, { shape, dtype }: Aval): Value {
+  if (tensor.location === "cpu" || tensor.location === "cpu-pinned" || tensor.location === "none") {
+    return onHost(tensor.data as TypedArray, { shape, dtype });
+  }
+  const value: DeviceValue = {
+    shape,
+    dtype,
+    data: undefined,
+    tensor,
+    read: async () => (await tensor.getData()) as TypedArray,
+    dispose: () => tensor.dispose(),
+  };
+  return value;
+}
+
+function sizeDiffers(tensor: OrtTensor, { shape, dtype }: Aval): boolean {
+  return tensor.type !== dtype || tensor.dims.length !== shape.length || tensor.dims.some((size, i) => size !== shape[i]);
+}
+
+/** Says which op failed and where the user's code made it. */
+function explain(error: unknown, nodes: ReadonlyMap<string, Node>, device: Device): PatchClampError {
+  const message = error instanceof Error ? error.message : String(error);
+  const name = /(?:Name:\s*'([^']+)'|Node\s*\(([^)]+)\))/.exec(message);
+  const node = nodes.get(name?.[1] ?? name?.[2] ?? "");
+  const at = node === undefined ? "" : ` at ${node.label ?? node.op.name} (${node.op.name})${tracedFrom(node)}`;
+  return new PatchClampError("RUNTIME_FAILED", {
+    where: "run",
+    problem: `ONNX Runtime (${device}) failed${at}: ${message.trim()}`,
+    facts: { device, op: node?.op.name, label: node?.label },
+    cause: error,
+  });
+}
+
+/** The first stack frame outside the tracing code. */
+function tracedFrom({ origin }: Node): string {
+  const frames = (origin.stack ?? "").split("\n").slice(1);
+  const isTracing = (frame: string): boolean => /[\\/](?:src|dist)[\\/](?:tensor|nn)[\\/](?!.*\.test\.)/.test(frame);
+  const frame = frames.find((line) => !isTracing(line));
+  const place = frame === undefined ? undefined : /\(?((?:file:\/\/)?[^\s()]+:\d+):\d+\)?$/.exec(frame.trim());
+  return place === undefined || place === null ? "" : `, traced from ${place[1]!.replace("file://", "")}`;
+}

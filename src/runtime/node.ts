@@ -1,0 +1,36 @@
+// ONNX Runtime in Node.
+
+import { availableParallelism } from "node:os";
+
+import * as ort from "onnxruntime-node";
+
+import { PatchClampError } from "../core/errors.ts";
+import type { Backend } from "./backend.ts";
+
+/** Native CPU; CUDA and WebGPU where this build of ONNX Runtime offers them. */
+export const backend: Backend = {
+  ort,
+  devices: ["cpu", "cuda", "webgpu"],
+  defaultThreads: () => Math.min(availableParallelism(), 8),
+  sessionOptions: async (device, threads) => {
+    const offered = ort.listSupportedBackends().map(({ name }) => name);
+    if (!offered.includes(device)) {
+      throw new PatchClampError("UNSUPPORTED", {
+        where: "configure",
+        problem: `this build of onnxruntime-node runs on ${offered.join(", ")}, not on ${device}.`,
+        fix: 'use device "cpu".',
+      });
+    }
+    return {
+      executionProviders: [device],
+      graphOptimizationLevel: "basic",
+      // halves what a session keeps, at equal speed
+      enableMemPattern: false,
+      intraOpNumThreads: threads,
+      logSeverityLevel: 3,
+      // sessions share the cores only if their idle threads stop spinning
+      extra: { session: { force_spinning_stop: "1" } },
+    };
+  },
+  writesInto: (device) => device === "cpu",
+};

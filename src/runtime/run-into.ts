@@ -1,0 +1,38 @@
+// Results without a copy.
+//
+// onnxruntime-node 1.30 copies every output into a fresh array, also outputs for which it was given one. The copy is
+// made after the run, output by output; if the first output cannot be converted, the run has written the given arrays
+// and nothing is copied. So graphs with large outputs declare an empty sequence first, and the error that this raises
+// (exactly one message) means success. Where the binding hands out the given arrays, or another error comes, the
+// ordinary way is taken.
+
+import type { InferenceSession, OnnxValue } from "onnxruntime-common";
+
+import { SEQUENCE_OUTPUT } from "../onnx/emit.ts";
+
+const NOT_CONVERTED = "Non tensor type is temporarily not supported.";
+
+/** Total output bytes above which saving the copy pays for raising an error. */
+export const COPY_COSTS_FROM = 1 << 20;
+
+/**
+ * Runs a session so that the outputs lie in the given tensors.
+ *
+ * @param session - of a graph with the sequence output
+ * @param outs - preallocated tensors by output name; they hold the results afterwards
+ */
+export async function runInto(
+  session: InferenceSession,
+  feeds: Record<string, OnnxValue>,
+  outs: Record<string, OnnxValue>,
+): Promise<void> {
+  try {
+    await session.run(feeds, { [SEQUENCE_OUTPUT]: null, ...outs });
+  } catch (error) {
+    if (error instanceof Error && error.message === NOT_CONVERTED) return;
+    throw error;
+  }
+  throw new Error(
+    "ONNX Runtime returned an empty sequence, so this version may no longer write results into given arrays",
+  );
+}

@@ -1,0 +1,60 @@
+// Leaves: where graphs start. A leaf holds data, or stands for an argument of a compiled function.
+
+import { PatchClampError } from "../core/errors.ts";
+import { defineOp } from "./op.ts";
+import type { Aval, TypedArray, Value } from "./tensor.ts";
+import { apply, Tensor } from "./tensor.ts";
+
+/** What a leaf knows of itself. */
+export interface LeafAttrs extends Aval {
+  readonly name?: string;
+}
+
+const leafOp = defineOp<LeafAttrs>({
+  name: "leaf",
+  infer: (_, { shape, dtype }) => [{ shape, dtype }],
+  grad: () => [],
+  lower: () => {
+    throw new Error("a leaf is a graph input and is never lowered");
+  },
+  samples: [],
+});
+
+/** Whether the tensor is a leaf (it may still be a placeholder without data). */
+export function isLeaf(tensor: Tensor): boolean {
+  return tensor.node.op.name === leafOp.name;
+}
+
+/** A leaf without data: an argument of a function being traced. */
+export function placeholder(aval: Aval, name?: string): Tensor {
+  return apply(leafOp, [], { shape: aval.shape, dtype: aval.dtype, ...(name === undefined ? {} : { name }) });
+}
+
+/** A leaf that holds a value, which may be on the host or on a device. */
+export function fromValue(value: Value, name?: string): Tensor {
+  const leaf = placeholder(value, name);
+  leaf.value = value;
+  return leaf;
+}
+
+/** A leaf around a host array, which is used as it is: do not write to it afterwards. */
+export function fromHost(data: TypedArray, aval: Aval, name?: string): Tensor {
+  return fromValue(hostValue(data, aval), name);
+}
+
+/** A value that lives on the host. */
+export function hostValue(data: TypedArray, { shape, dtype }: Aval): Value {
+  return { shape, dtype, data, read: async () => data, dispose: () => undefined };
+}
+
+/** The value of a tensor that has been computed; anything else is a mistake of the caller. */
+export function valueOf(where: string, tensor: Tensor): Value {
+  if (tensor.value === undefined) {
+    throw new PatchClampError("BAD_INPUT", {
+      where,
+      problem: `${tensor.toString()} has no value: it is an argument of a function that is being traced.`,
+      fix: "return it from the traced function and read the result of the call.",
+    });
+  }
+  return tensor.value;
+}

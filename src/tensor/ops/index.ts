@@ -1,0 +1,28 @@
+// Loading this file puts every op into the registry and every method on `Tensor`.
+
+export * from "./activations.ts";
+export * from "./along-axis.ts";
+export * from "./compare.ts";
+export * from "./creation.ts";
+export * from "./elementwise.ts";
+export * from "./indexing.ts";
+export * from "./masks.ts";
+export * from "./matmul.ts";
+export * from "./movement.ts";
+export * from "./normalise.ts";
+export * from "./order.ts";
+export * from "./reduce.ts";
+export * from "./scan.ts";
+export * from "./softmax.ts";
+export { conv1d, conv2d, type ConvOptions } from "./convolution.ts";
+export { avgPool, maxPool, type PoolOptions } from "./pooling.ts";
+export {
+  dropout,
+  noise,
+  randomNormal,
+  randomUniform,
+  splitSeed,
+  type DropoutOptions,
+  type NoiseOptions,
+  type Seed,
+} from "./random.ts";
