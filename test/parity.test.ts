@@ -21,7 +21,12 @@ describe.each(goldenNames)("%s", (name) => {
     for (const { ids, sites } of golden.prompts) {
       const recorded = [...sites.keys()];
       const out = await net.run(ids, { capture: recorded });
-      expect(net.sites().map((site) => site.name).toSorted()).toEqual(recorded.toSorted());
+      expect(
+        net
+          .sites()
+          .map((site) => site.name)
+          .toSorted(),
+      ).toEqual(recorded.toSorted());
       for (const [site, want] of sites) {
         const { maxAbs, scale } = difference(site, await values(out.at(site)), want);
         expect(maxAbs, site).toBeLessThanOrEqual(MAX_ABS);
@@ -35,34 +40,49 @@ describe.each(goldenNames)("%s", (name) => {
     const net = await openNetwork(golden.files, { check: false });
     for (const { ids, greedy } of golden.prompts) {
       const made: number[] = [];
-      for await (const { id } of net.generate(ids, { maxTokens: greedy.length, stop: [] })) made.push(id);
+      for await (const { id } of net.generate(ids, { maxTokens: greedy.length, stop: [] }))
+        made.push(id);
       expect(made).toEqual(greedy);
     }
   });
 
-  test.each(["left", "right"] as const)("rows padded on the %s give the numbers of each prompt alone", async (padding) => {
-    const golden = await readGolden(name);
-    const net = await openNetwork(golden.files, { check: false });
-    const capture = [...golden.prompts[0].sites.keys()];
-    const rows = golden.prompts.map(({ ids }) => ids);
-    const out = await net.run({ prompts: rows, padding }, { capture });
-    const logits = await values(out.at("logits"));
-    for (const [row, { sites }] of golden.prompts.entries()) {
-      const mask = golden[padding].mask[row]!;
-      expect(difference("logits", unpad("logits", logits, row, mask), unpad("logits", golden[padding].logits, row, mask)).maxAbs).toBeLessThanOrEqual(MAX_ABS);
-      for (const [site, want] of sites) {
-        const { maxAbs } = difference(site, unpad(site, await values(out.at(site)), row, mask), want);
-        expect(maxAbs, site).toBeLessThanOrEqual(MAX_ABS);
+  test.each(["left", "right"] as const)(
+    "rows padded on the %s give the numbers of each prompt alone",
+    async (padding) => {
+      const golden = await readGolden(name);
+      const net = await openNetwork(golden.files, { check: false });
+      const capture = [...golden.prompts[0].sites.keys()];
+      const rows = golden.prompts.map(({ ids }) => ids);
+      const out = await net.run({ prompts: rows, padding }, { capture });
+      const logits = await values(out.at("logits"));
+      for (const [row, { sites }] of golden.prompts.entries()) {
+        const mask = golden[padding].mask[row]!;
+        expect(
+          difference(
+            "logits",
+            unpad("logits", logits, row, mask),
+            unpad("logits", golden[padding].logits, row, mask),
+          ).maxAbs,
+        ).toBeLessThanOrEqual(MAX_ABS);
+        for (const [site, want] of sites) {
+          const { maxAbs } = difference(
+            site,
+            unpad(site, await values(out.at(site)), row, mask),
+            want,
+          );
+          expect(maxAbs, site).toBeLessThanOrEqual(MAX_ABS);
+        }
       }
-    }
-  });
+    },
+  );
 
   test("batched generation of unequal prompts equals one by one", async () => {
     const golden = await readGolden(name);
     const net = await openNetwork(golden.files, { check: false });
     const made: number[][] = [[], []];
     const rows = golden.prompts.map(({ ids }) => ids);
-    for await (const { row, id } of net.generate(rows, { maxTokens: 12, stop: [] })) made[row]!.push(id);
+    for await (const { row, id } of net.generate(rows, { maxTokens: 12, stop: [] }))
+      made[row]!.push(id);
     expect(made).toEqual(golden.prompts.map(({ greedy }) => greedy.slice(0, 12)));
   });
 });

@@ -1,13 +1,12 @@
-// Our side of the suite `train`: PatchClamp's trainer on GPT-2's function.
+// Our side of the suite `train`: PatchClamp's trainer on one of its networks.
 
-import { gpt2Family } from "patchclamp";
 import type { Tap } from "patchclamp";
 import { adamW, crossEntropy, train } from "patchclamp/nn";
-import { causalMask, configure, tensor } from "patchclamp/tensor";
+import { configure, tensor } from "patchclamp/tensor";
 
 import { THREADS } from "../machine.ts";
 import type { Weights } from "../weights.ts";
-import { gpt2ConfigOf, gpt2Params } from "./network.ts";
+import { gpt2Network } from "./network.ts";
 
 export interface TrainingOptions {
   /** Token ids, `batch` rows of one more than the context. */
@@ -33,29 +32,24 @@ export async function openTraining(
 ): Promise<() => Promise<number>> {
   const { text, batch, learningRate, weightDecay } = options;
   await configure({ threads: THREADS });
-  const config = gpt2ConfigOf(weights.shape);
+  const net = gpt2Network(weights);
   const pos = weights.shape.nCtx;
-  const rows = Array.from({ length: batch }, (_, i) =>
-    text.slice(i * (pos + 1), (i + 1) * (pos + 1)),
-  );
-  const ids = (from: number) => {
-    const data = Int32Array.from(rows.flatMap((row) => row.slice(from, from + pos)));
-    return tensor(data, { shape: [batch, pos] });
-  };
-  const positions = tensor(
-    Int32Array.from({ length: pos }, (_, i) => i),
-    { shape: [1, pos] },
-  );
-  const mask = causalMask(pos).reshape([1, 1, pos, pos]);
-  const data = { tokens: ids(0), targets: ids(1) };
+  const windows = (from: number) =>
+    Array.from({ length: batch }, (_, row) => {
+      const start = row * (pos + 1) + from;
+      return text.slice(start, start + pos);
+    });
+  const { tokens, ...rest } = net.definition.prepare(windows(0));
+  const targets = tensor(Int32Array.from(windows(1).flat()), { shape: [batch, pos] });
+  const data = { tokens: tokens!, targets };
   const training = train({
-    params: gpt2Params(weights),
+    params: net.params,
     batches: () => data,
-    loss: (params, { tokens, targets }) =>
-      crossEntropy(
-        gpt2Family.forward(params as never, { tokens, positions, mask }, untapped, config),
-        targets,
-      ),
+    loss: (params, given) => {
+      const inputs = { ...rest, tokens: given.tokens };
+      const logits = net.definition.forward(params as never, inputs as never, untapped);
+      return crossEntropy(logits, given.targets);
+    },
     optimiser: adamW({ weightDecay }),
     schedule: learningRate,
     steps: Number.MAX_SAFE_INTEGER,

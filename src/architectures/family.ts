@@ -1,6 +1,6 @@
 // What makes a family of networks: how its config is read, where its parameters lie in a checkpoint, and its function.
 
-import type { DecoderConfig, DecoderInputs } from "../network/language.ts";
+import type { DecoderConfig, DecoderInputs } from "../network/prompt.ts";
 import type { Tap } from "../network/tap.ts";
 import type { ActivationFunction } from "../nn/layers.ts";
 import type { Tensor } from "../tensor/tensor.ts";
@@ -41,15 +41,27 @@ export interface ArchitectureFamily<Config extends DecoderConfig = DecoderConfig
 }
 
 /** Entries of a linear layer whose weights are [out, in]. */
-export function linearEntries(path: string, name: string, [from, to]: readonly [number, number], hasBias = false): ParamEntry[] {
+export function linearEntries(
+  path: string,
+  name: string,
+  [from, to]: readonly [number, number],
+  hasBias = false,
+): ParamEntry[] {
   const weight = { path: `${path}.weight`, name: `${name}.weight`, shape: [to, from] };
   return hasBias ? [weight, { path: `${path}.bias`, name: `${name}.bias`, shape: [to] }] : [weight];
 }
 
 /** Entries of a norm's gain and, for layer norm, bias. */
-export function normEntries(path: string, name: string, size: number, hasBias = false): ParamEntry[] {
+export function normEntries(
+  path: string,
+  name: string,
+  size: number,
+  hasBias = false,
+): ParamEntry[] {
   const weight = { path: `${path}.weight`, name: `${name}.weight`, shape: [size] };
-  return hasBias ? [weight, { path: `${path}.bias`, name: `${name}.bias`, shape: [size] }] : [weight];
+  return hasBias
+    ? [weight, { path: `${path}.bias`, name: `${name}.bias`, shape: [size] }]
+    : [weight];
 }
 
 const FUNCTIONS: Readonly<Record<Activation, ActivationFunction>> = {
@@ -68,7 +80,9 @@ export function activationFunction(name: Activation): ActivationFunction {
 export function layerCache(
   { cache }: DecoderInputs,
   layer: number,
-): { past: { k: Tensor; v: Tensor } | undefined; store: (k: Tensor, v: Tensor) => void } | undefined {
+):
+  | { past: { k: Tensor; v: Tensor } | undefined; store: (k: Tensor, v: Tensor) => void }
+  | undefined {
   if (cache === undefined) return undefined;
   return { past: cache.past(layer), store: (k, v) => cache.store(layer, k, v) };
 }

@@ -1,6 +1,6 @@
 // GPT-2 (Radford et al. 2019): learned positions, layer norm before each module, tanh-GELU, tied embeddings.
 
-import type { DecoderInputs } from "../network/language.ts";
+import type { DecoderInputs } from "../network/prompt.ts";
 import type { Tap } from "../network/tap.ts";
 import type { AttentionParams, MlpParams, NormParams } from "../nn/layers.ts";
 import { attention, embedding, layerNorm, linear, mlp } from "../nn/layers.ts";
@@ -30,7 +30,12 @@ export interface Gpt2Params {
 }
 
 /** Reads tokens into logits, [batch, pos, dVocab]. */
-export function gpt2(params: Gpt2Params, inputs: DecoderInputs, tap: Tap, config: Gpt2Config): Tensor {
+export function gpt2(
+  params: Gpt2Params,
+  inputs: DecoderInputs,
+  tap: Tap,
+  config: Gpt2Config,
+): Tensor {
   const { tokens, positions } = inputs;
   const embedded = tap("embed", embedding(tokens, params.embed));
   let x = embedded.add(tap("pos_embed", embedding(positions, params.posEmbed)));
@@ -47,16 +52,27 @@ interface BlockContext {
   readonly layer: number;
 }
 
-function gpt2Block(x: Tensor, p: BlockParams, { inputs, config, layer }: BlockContext, tap: Tap): Tensor {
+function gpt2Block(
+  x: Tensor,
+  p: BlockParams,
+  { inputs, config, layer }: BlockContext,
+  tap: Tap,
+): Tensor {
   const norm = layerNorm(config.epsilon);
   const { nHeads, dHead, scaleBySize, scaleByInverseLayer } = config;
   const scale = (scaleBySize ? 1 / Math.sqrt(dHead) : 1) / (scaleByInverseLayer ? layer + 1 : 1);
   const form = { nHeads, dHead, scale, mask: inputs.mask, cache: layerCache(inputs, layer) };
 
   x = tap("resid_pre", x);
-  x = tap("resid_mid", x.add(tap("attn_out", attention(norm(x, p.ln1, tap.in("ln1")), p.attn, form, tap.in("attn")))));
+  x = tap(
+    "resid_mid",
+    x.add(tap("attn_out", attention(norm(x, p.ln1, tap.in("ln1")), p.attn, form, tap.in("attn")))),
+  );
   const activation = activationFunction(config.activation);
-  return tap("resid_post", x.add(tap("mlp_out", mlp(norm(x, p.ln2, tap.in("ln2")), p.mlp, activation, tap.in("mlp")))));
+  return tap(
+    "resid_post",
+    x.add(tap("mlp_out", mlp(norm(x, p.ln2, tap.in("ln2")), p.mlp, activation, tap.in("mlp")))),
+  );
 }
 
 /** The family that config.json calls `GPT2LMHeadModel`. */
@@ -96,10 +112,21 @@ export const gpt2Family: ArchitectureFamily<Gpt2Config> = {
 };
 
 /** GPT-2's linear layers keep their weights as [in, out]. */
-function conv1d(path: string, name: string, [from, to]: readonly [number, number], part?: ParamEntry["part"]): ParamEntry[] {
+function conv1d(
+  path: string,
+  name: string,
+  [from, to]: readonly [number, number],
+  part?: ParamEntry["part"],
+): ParamEntry[] {
   const shared = part === undefined ? {} : { part };
   return [
-    { path: `${path}.weight`, name: `${name}.weight`, shape: [to, from], isTransposed: true, ...shared },
+    {
+      path: `${path}.weight`,
+      name: `${name}.weight`,
+      shape: [to, from],
+      isTransposed: true,
+      ...shared,
+    },
     { path: `${path}.bias`, name: `${name}.bias`, shape: [to], ...shared },
   ];
 }

@@ -1,6 +1,6 @@
 // Llama 1-3 (Touvron et al. 2023, arXiv:2302.13971): rotary positions, RMS norm, gated SiLU MLP, grouped heads.
 
-import type { DecoderInputs } from "../network/language.ts";
+import type { DecoderInputs } from "../network/prompt.ts";
 import type { Tap } from "../network/tap.ts";
 import type { AttentionParams, GatedMlpParams, NormParams, Rotary } from "../nn/layers.ts";
 import { attention, embedding, gatedMlp, linear, rmsNorm, rotaryAngles } from "../nn/layers.ts";
@@ -28,7 +28,12 @@ export interface LlamaParams {
 }
 
 /** Reads tokens into logits, [batch, pos, dVocab]. */
-export function llama(params: LlamaParams, inputs: DecoderInputs, tap: Tap, config: LlamaConfig): Tensor {
+export function llama(
+  params: LlamaParams,
+  inputs: DecoderInputs,
+  tap: Tap,
+  config: LlamaConfig,
+): Tensor {
   const rotary = rotaryAngles(inputs.positions, rotaryFrequencies(config));
   let x = tap("embed", embedding(inputs.tokens, params.embed));
   for (const [i, block] of params.blocks.entries()) {
@@ -45,13 +50,28 @@ interface BlockContext {
   readonly layer: number;
 }
 
-function llamaBlock(x: Tensor, p: BlockParams, { inputs, config, rotary, layer }: BlockContext, tap: Tap): Tensor {
+function llamaBlock(
+  x: Tensor,
+  p: BlockParams,
+  { inputs, config, rotary, layer }: BlockContext,
+  tap: Tap,
+): Tensor {
   const norm = rmsNorm(config.epsilon);
   const { nHeads, nKvHeads, dHead } = config;
-  const form = { nHeads, nKvHeads, dHead, rotary, mask: inputs.mask, cache: layerCache(inputs, layer) };
+  const form = {
+    nHeads,
+    nKvHeads,
+    dHead,
+    rotary,
+    mask: inputs.mask,
+    cache: layerCache(inputs, layer),
+  };
 
   x = tap("resid_pre", x);
-  x = tap("resid_mid", x.add(tap("attn_out", attention(norm(x, p.ln1, tap.in("ln1")), p.attn, form, tap.in("attn")))));
+  x = tap(
+    "resid_mid",
+    x.add(tap("attn_out", attention(norm(x, p.ln1, tap.in("ln1")), p.attn, form, tap.in("attn")))),
+  );
   const activation = activationFunction(config.activation);
   const mlpOut = gatedMlp(norm(x, p.ln2, tap.in("ln2")), p.mlp, activation, tap.in("mlp"));
   return tap("resid_post", x.add(tap("mlp_out", mlpOut)));
@@ -84,14 +104,33 @@ export const llamaFamily: ArchitectureFamily<LlamaConfig> = {
   architecture: "LlamaForCausalLM",
   config: llamaConfig,
   forward: llama,
-  layout: ({ nLayers, nHeads, nKvHeads, dModel, dHead, dMlp, dVocab, attentionBias, mlpBias, ties }) => [
+  layout: ({
+    nLayers,
+    nHeads,
+    nKvHeads,
+    dModel,
+    dHead,
+    dMlp,
+    dVocab,
+    attentionBias,
+    mlpBias,
+    ties,
+  }) => [
     { path: "embed", name: "model.embed_tokens.weight", shape: [dVocab, dModel] },
     ...Array.from({ length: nLayers }, (_, i) => {
       const from = `model.layers.${i}`;
       const to = `blocks.${i}`;
-      const attn = (own: string, name: string, sizes: readonly [number, number]): ReturnType<typeof linearEntries> =>
+      const attn = (
+        own: string,
+        name: string,
+        sizes: readonly [number, number],
+      ): ReturnType<typeof linearEntries> =>
         linearEntries(`${to}.attn.${own}`, `${from}.self_attn.${name}`, sizes, attentionBias);
-      const mlp = (own: string, name: string, sizes: readonly [number, number]): ReturnType<typeof linearEntries> =>
+      const mlp = (
+        own: string,
+        name: string,
+        sizes: readonly [number, number],
+      ): ReturnType<typeof linearEntries> =>
         linearEntries(`${to}.mlp.${own}`, `${from}.mlp.${name}`, sizes, mlpBias);
       return [
         ...normEntries(`${to}.ln1`, `${from}.input_layernorm`, dModel),

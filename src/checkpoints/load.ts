@@ -7,7 +7,7 @@ import type { Files } from "../core/files.ts";
 import { readJson } from "../core/files.ts";
 import { checkInvariants } from "../network/invariants.ts";
 import { LanguageNetwork } from "../network/language.ts";
-import type { DecoderConfig } from "../network/language.ts";
+import type { DecoderConfig } from "../network/prompt.ts";
 import type { Tokenizer } from "../network/tokenizer.ts";
 import type { Tree } from "../core/tree.ts";
 import type { Tensor } from "../tensor/tensor.ts";
@@ -32,7 +32,10 @@ export interface LoadOptions {
  * @throws PatchClampError `UNSUPPORTED` for an architecture or config that is not computed here, `BAD_FILE` and `SHAPE_MISMATCH` for weights
  * that are damaged or do not fit, `INVARIANT_BROKEN` when the network's own numbers contradict each other
  */
-export async function openNetwork(files: Files, options: LoadOptions = {}): Promise<LanguageNetwork> {
+export async function openNetwork(
+  files: Files,
+  options: LoadOptions = {},
+): Promise<LanguageNetwork> {
   const { name = files.name, check = true } = options;
   const json = await readJson("loadNetwork", files, "config.json");
   const family = familyOf(files.name, json);
@@ -55,7 +58,9 @@ export interface NetworkParts<Config extends DecoderConfig> {
 }
 
 /** Makes a network of a family from its parts, for parameters that come from elsewhere than a folder. */
-export function buildNetwork<Config extends DecoderConfig>(parts: NetworkParts<Config>): LanguageNetwork {
+export function buildNetwork<Config extends DecoderConfig>(
+  parts: NetworkParts<Config>,
+): LanguageNetwork {
   const { name, family, config, params, tokenizer } = parts;
   return new LanguageNetwork({
     name,

@@ -38,7 +38,11 @@ export async function readParams(
     const rowSize = size / entry.shape[0]!;
     const start = (entry.part?.start ?? 0) * rowSize;
     const own = entry.part === undefined ? data : data.subarray(start, start + size);
-    place(tree, entry.path.split("."), fromHost(own, { shape: entry.shape, dtype: "float32" }, name));
+    place(
+      tree,
+      entry.path.split("."),
+      fromHost(own, { shape: entry.shape, dtype: "float32" }, name),
+    );
   }
   return tree;
 }
@@ -48,7 +52,11 @@ function storedName({ has }: Checkpoint, name: string, prefix: string): string {
   return !has(name) && has(bare) ? bare : name;
 }
 
-function checkShape({ name: folder, tensor }: Checkpoint, name: string, { shape, isTransposed, part }: ParamEntry): void {
+function checkShape(
+  { name: folder, tensor }: Checkpoint,
+  name: string,
+  { shape, isTransposed, part }: ParamEntry,
+): void {
   const whole = part === undefined ? shape : shape.with(0, part.total);
   const expected = isTransposed === true ? whole.toReversed() : whole;
   const found = tensor(name).shape;
@@ -69,7 +77,8 @@ function transposed(data: Float32Array, rows: number, columns: number): Float32A
     for (let j0 = 0; j0 < columns; j0 += block) {
       const iEnd = Math.min(i0 + block, rows);
       const jEnd = Math.min(j0 + block, columns);
-      for (let i = i0; i < iEnd; i++) for (let j = j0; j < jEnd; j++) result[j * rows + i] = data[i * columns + j]!;
+      for (let i = i0; i < iEnd; i++)
+        for (let j = j0; j < jEnd; j++) result[j * rows + i] = data[i * columns + j]!;
     }
   }
   return result;
@@ -99,18 +108,21 @@ export async function storedParams(
   for (const { path, name, shape, isTransposed = false, part } of layout) {
     const tensor = byPath.get(path);
     if (tensor === undefined) {
-      throw new PatchClampError("UNKNOWN_NAME", { where: "saveNetwork", problem: `the parameters lack "${path}".` });
+      throw new PatchClampError("UNKNOWN_NAME", {
+        where: "saveNetwork",
+        problem: `the parameters lack "${path}".`,
+      });
     }
     const total = part?.total ?? shape[0]!;
     const rowSize = sizeOf(shape) / shape[0]!;
     const whole = (stored[name] ??= {
       dtype: "F32",
-      shape: [...shape.with(0, total)],
+      shape: shape.with(0, total),
       data: new Float32Array(total * rowSize),
     });
     whole.data.set((await tensor.data()) as Float32Array, (part?.start ?? 0) * rowSize);
-    const isLast = (part?.start ?? 0) + shape[0]! === total;
-    if (isTransposed && isLast && shape.length === 2) {
+    const end = (part?.start ?? 0) + (shape[0] ?? 1);
+    if (isTransposed && end === total && shape.length === 2) {
       whole.data = transposed(whole.data, total, rowSize);
       whole.shape.reverse();
     }

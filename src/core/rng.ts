@@ -8,7 +8,14 @@
 import { PatchClampError } from "./errors.ts";
 
 /** Multipliers and shifts of lowbias32, shared with the traced form. */
-export const HASH = { m1: 0x7feb352d, m2: 0x846ca68b, s1: 16, s2: 15, s3: 16, golden: 0x9e3779b9 } as const;
+export const HASH = {
+  m1: 0x7feb352d,
+  m2: 0x846ca68b,
+  s1: 16,
+  s2: 15,
+  s3: 16,
+  golden: 0x9e3779b9,
+} as const;
 
 function lowbias32(x: number): number {
   x = Math.imul(x ^ (x >>> HASH.s1), HASH.m1);
@@ -127,7 +134,9 @@ export class Rng {
   /** An independent stream, named by a number or a word; the parent does not advance. */
   split(name: number | string): Rng {
     let key = this.seed;
-    for (const part of typeof name === "number" ? [name] : Array.from(name, (c) => c.codePointAt(0)!)) {
+    for (const part of typeof name === "number"
+      ? [name]
+      : Array.from(name, (c) => c.codePointAt(0)!)) {
       key = hash32(key, part);
     }
     return new Rng(hash32(key, 0x5bd1e995));

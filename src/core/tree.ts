@@ -9,7 +9,9 @@ type IsLeaf = (value: unknown) => boolean;
 
 function isBranch(value: unknown): value is Record<string, unknown> | readonly unknown[] {
   if (Array.isArray(value)) return true;
-  return typeof value === "object" && value !== null && Object.getPrototypeOf(value) === Object.prototype;
+  return (
+    typeof value === "object" && value !== null && Object.getPrototypeOf(value) === Object.prototype
+  );
 }
 
 /** Everything that is neither a plain object nor an array is a leaf. */
@@ -52,7 +54,11 @@ export function mapTree<T, U>(
  *
  * @throws PatchClampError `SHAPE_MISMATCH` when the number of values is not the number of leaves
  */
-export function fillTree<T, U>(like: Tree<T>, values: readonly U[], isLeaf: IsLeaf = notBranch): Tree<U> {
+export function fillTree<T, U>(
+  like: Tree<T>,
+  values: readonly U[],
+  isLeaf: IsLeaf = notBranch,
+): Tree<U> {
   let next = 0;
   const filled = mapTree<T, U>(like, () => values[next++]!, isLeaf);
   if (next !== values.length) {

@@ -5,9 +5,10 @@ import { PatchClampError } from "../core/errors.ts";
 import { compile, evaluate } from "../tensor/evaluate.ts";
 import { fromHost } from "../tensor/leaf.ts";
 import type { Tensor } from "../tensor/tensor.ts";
-import type { DecoderInputs, KvCache, LanguageInput, LanguageNetwork, TokenBatch } from "./language.ts";
-import { batchInputs } from "./language.ts";
+import type { LanguageNetwork } from "./language.ts";
 import type { Edits } from "./network.ts";
+import type { DecoderInputs, KvCache, LanguageInput, TokenBatch } from "./prompt.ts";
+import { batchInputs } from "./prompt.ts";
 import type { SamplingOptions } from "./sampling.ts";
 import { sampler } from "./sampling.ts";
 import { selectSites } from "./sites.ts";
@@ -62,7 +63,11 @@ interface PassResult {
   readonly activations: Readonly<Record<string, Tensor>>;
 }
 
-/** See `LanguageNetwork.generate`. */
+/**
+ * See `LanguageNetwork.generate`.
+ *
+ * @yields every new token, rows of a batch in turn
+ */
 export async function* generate(
   net: LanguageNetwork,
   given: LanguageInput,
@@ -94,7 +99,14 @@ export async function* generate(
       next.push(id);
       isDone[row] ||= stop.has(id);
       if (isDone[row]) continue;
-      yield { row, step, id, text: text[row]!.add(id), probability, activations: result.activations };
+      yield {
+        row,
+        step,
+        id,
+        text: text[row]!.add(id),
+        probability,
+        activations: result.activations,
+      };
     }
     if (isDone.every(Boolean) || step + 1 === maxTokens) return;
     if (step > 0) await cache.append(result);
@@ -149,7 +161,12 @@ function rowOf(logits: Float32Array, row: number, dVocab: number): Float32Array 
 /** Runs the prompt: everything a decoding step needs, and the logits of the last position. */
 async function promptPass(form: PassForm, batch: TokenBatch): Promise<PassResult> {
   const result = tracePass(form, batchInputs(batch), () => undefined);
-  await evaluate([result.logits, ...result.keys, ...result.values, ...Object.values(result.activations)]);
+  await evaluate([
+    result.logits,
+    ...result.keys,
+    ...result.values,
+    ...Object.values(result.activations),
+  ]);
   return result;
 }
 
@@ -162,11 +179,18 @@ interface StepInputs {
 }
 
 function stepPass(form: PassForm, { keys, values, ...inputs }: StepInputs): PassResult {
-  const past = (layer: number): { k: Tensor; v: Tensor } => ({ k: keys[layer]!, v: values[layer]! });
+  const past = (layer: number): { k: Tensor; v: Tensor } => ({
+    k: keys[layer]!,
+    v: values[layer]!,
+  });
   return tracePass(form, inputs, past);
 }
 
-function tracePass({ net, edits, capture }: PassForm, inputs: DecoderInputs, past: KvCache["past"]): PassResult {
+function tracePass(
+  { net, edits, capture }: PassForm,
+  inputs: DecoderInputs,
+  past: KvCache["past"],
+): PassResult {
   const keys: Tensor[] = [];
   const values: Tensor[] = [];
   const store: KvCache["store"] = (layer, k, v) => {
@@ -174,7 +198,10 @@ function tracePass({ net, edits, capture }: PassForm, inputs: DecoderInputs, pas
     values[layer] = v;
   };
   const { tap, sites }: RecordingTap = recordingTap(edits === undefined ? {} : { edits });
-  const logits = tap("logits", net.forward(net.params as never, { ...inputs, cache: { past, store } }, tap));
+  const logits = tap(
+    "logits",
+    net.forward(net.params as never, { ...inputs, cache: { past, store } }, tap),
+  );
   return {
     logits: logits.slice({ axis: 1, start: -1 }).squeeze(1),
     keys,

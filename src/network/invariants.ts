@@ -33,7 +33,10 @@ export async function checkInvariants(net: LanguageNetwork): Promise<readonly In
     for (const [a, b] of pairs) errors.push(await distance(a, b));
     found.push({ claim, error: Math.max(...errors) });
   }
-  found.push({ claim: "cached decoding equals the full pass", error: await cachedError(net, prompt) });
+  found.push({
+    claim: "cached decoding equals the full pass",
+    error: await cachedError(net, prompt),
+  });
   const broken = found.find(({ error }) => !(error <= TOLERANCE));
   if (broken !== undefined) {
     throw new PatchClampError("INVARIANT_BROKEN", {
@@ -48,13 +51,18 @@ export async function checkInvariants(net: LanguageNetwork): Promise<readonly In
 
 type Pairs = readonly (readonly [Tensor, Tensor])[];
 
-function comparisons(net: LanguageNetwork, prompt: readonly number[]): readonly (readonly [string, Pairs])[] {
+function comparisons(
+  net: LanguageNetwork,
+  prompt: readonly number[],
+): readonly (readonly [string, Pairs])[] {
   const pass = net.trace(prompt);
   const sites = new Set(net.sites().map(({ name }) => name));
   const blocks = Array.from({ length: blockCount(sites) }, (_, i) => `blocks.${i}`);
   const at = (block: string, site: string): Tensor => pass.at(`${block}.${site}`);
   const zero = net.trace(prompt, {
-    edit: Object.fromEntries(blocks.map((block) => [`${block}.resid_post`, (x: Tensor) => x.add(x.mul(0))])),
+    edit: Object.fromEntries(
+      blocks.map((block) => [`${block}.resid_post`, (x: Tensor) => x.add(x.mul(0))]),
+    ),
   });
   return [
     [
@@ -64,7 +72,13 @@ function comparisons(net: LanguageNetwork, prompt: readonly number[]): readonly 
         return [sums, sums.onesLike()];
       }),
     ],
-    ["pattern times values is z", blocks.map((block) => [mix(at(block, "attn.pattern"), at(block, "attn.v")), at(block, "attn.z")])],
+    [
+      "pattern times values is z",
+      blocks.map((block) => [
+        mix(at(block, "attn.pattern"), at(block, "attn.v")),
+        at(block, "attn.z"),
+      ]),
+    ],
     [
       "resid_pre + attn_out + mlp_out is resid_post",
       blocks.map((block) => [
@@ -109,5 +123,8 @@ async function cachedError(net: LanguageNetwork, prompt: readonly number[]): Pro
     steps.push(activations.logits!);
   }
   const full = await net.run([...start, first]);
-  return distance(steps[1]!.slice({ axis: 1, start: -1 }), full.logits.slice({ axis: 1, start: -1 }));
+  return distance(
+    steps[1]!.slice({ axis: 1, start: -1 }),
+    full.logits.slice({ axis: 1, start: -1 }),
+  );
 }

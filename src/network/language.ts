@@ -1,62 +1,17 @@
-// Language networks: text or token ids in, logits out. Rows of unequal length are padded, and the padding is masked so
-// that every row gives the numbers it gives alone.
+// Language networks: text or token ids in, logits out, and what one does with them.
 
 import { PatchClampError } from "../core/errors.ts";
 import type { Tree } from "../core/tree.ts";
-import { causalBias, paddedCausalBias } from "../nn/layers.ts";
-import { fromHost } from "../tensor/leaf.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import type { GenerateOptions, GeneratedToken } from "./generate.ts";
 import { generate } from "./generate.ts";
 import { Network } from "./network.ts";
+import { batchInputs, rowsOf } from "./prompt.ts";
+import type { DecoderConfig, DecoderInputs, LanguageInput, TokenBatch } from "./prompt.ts";
 import type { SweepOptions, SweepResult } from "./sweep.ts";
 import { sweep } from "./sweep.ts";
 import type { Tap } from "./tap.ts";
 import type { Tokenizer } from "./tokenizer.ts";
-
-/** What a decoder takes: a text, token ids, or several of either. */
-export type Prompt = string | readonly number[] | readonly string[] | readonly (readonly number[])[];
-
-/** A prompt with a choice of where shorter rows are padded. */
-export interface PaddedPrompt {
-  readonly prompts: readonly string[] | readonly (readonly number[])[];
-  /** Where the padding of shorter rows goes. `left` keeps the last token of all rows at one position. Default `left`. */
-  readonly padding?: "left" | "right";
-}
-
-/** What language networks take. */
-export type LanguageInput = Prompt | PaddedPrompt;
-
-/** Keys and values of earlier positions for every layer, and where new ones go. */
-export interface KvCache {
-  /** What is known of earlier positions in a layer, each [batch, kvHead, capacity, dHead]. */
-  readonly past: (layer: number) => { readonly k: Tensor; readonly v: Tensor } | undefined;
-  /** Takes the keys and values of the new positions, each [batch, kvHead, pos, dHead]. */
-  readonly store: (layer: number, k: Tensor, v: Tensor) => void;
-}
-
-/** What the function of a language network takes. */
-export interface DecoderInputs {
-  /** int32, [batch, pos] */
-  readonly tokens: Tensor;
-  /** int32, [batch or 1, pos] */
-  readonly positions: Tensor;
-  /** Added to attention scores, [batch or 1, 1, pos, capacity + pos] */
-  readonly mask: Tensor;
-  readonly cache?: KvCache;
-}
-
-/** Sizes every decoder has. */
-export interface DecoderConfig {
-  readonly nLayers: number;
-  readonly nHeads: number;
-  readonly nKvHeads?: number;
-  readonly dModel: number;
-  readonly dHead: number;
-  readonly dVocab: number;
-  /** Longest sequence. */
-  readonly nCtx: number;
-}
 
 /** What makes a language network. */
 export interface LanguageDefinition {
@@ -69,15 +24,6 @@ export interface LanguageDefinition {
   readonly absent?: Readonly<Record<string, string>>;
 }
 
-/** Token ids of a batch, and which positions hold them. */
-export interface TokenBatch {
-  /** [batch][pos], padded to one length. */
-  readonly ids: readonly (readonly number[])[];
-  /** Number of real tokens in each row. */
-  readonly lengths: readonly number[];
-  readonly padding: "left" | "right";
-}
-
 /** A network that predicts the next token. */
 export class LanguageNetwork extends Network<LanguageInput> {
   readonly config: DecoderConfig;
@@ -88,7 +34,7 @@ export class LanguageNetwork extends Network<LanguageInput> {
     super({
       name,
       params,
-      forward: forward as (params: never, inputs: never, tap: Tap) => Tensor,
+      forward,
       prepare: (given) => batchInputs(this.tokens(given)),
       example: () => [[0, Math.min(1, config.dVocab - 1), 0].slice(0, config.nCtx)],
       ...(absent === undefined ? {} : { absent }),
@@ -125,7 +71,8 @@ export class LanguageNetwork extends Network<LanguageInput> {
   tokens(given: LanguageInput): TokenBatch {
     const { prompts, padding } = rowsOf(given);
     const rows = prompts.map((row) => (typeof row === "string" ? this.tokenizer.encode(row) : row));
-    for (const [i, row] of rows.entries()) this.#checkRow(row, rows.length > 1 ? `prompt ${i}` : "the prompt");
+    for (const [i, row] of rows.entries())
+      this.#checkRow(row, rows.length > 1 ? `prompt ${i}` : "the prompt");
     const pos = Math.max(...rows.map((row) => row.length));
     const filler = this.#tokenizer?.pad ?? this.#tokenizer?.eos ?? 0;
     const ids = rows.map((row) => {
@@ -139,7 +86,11 @@ export class LanguageNetwork extends Network<LanguageInput> {
     const { dVocab, nCtx } = this.config;
     const where = this.name;
     if (row.length === 0) {
-      throw new PatchClampError("BAD_INPUT", { where, problem: `${what} has no tokens.`, fix: "give at least one." });
+      throw new PatchClampError("BAD_INPUT", {
+        where,
+        problem: `${what} has no tokens.`,
+        fix: "give at least one.",
+      });
     }
     if (row.length > nCtx) {
       throw new PatchClampError("BAD_INPUT", {
@@ -183,43 +134,4 @@ export class LanguageNetwork extends Network<LanguageInput> {
   sweep(options: SweepOptions): Promise<SweepResult> {
     return sweep(this, options);
   }
-}
-
-function rowsOf(given: LanguageInput): Required<PaddedPrompt> {
-  if (typeof given === "string") return { prompts: [given], padding: "left" };
-  if ("prompts" in given) {
-    const { prompts, padding = "left" } = given;
-    return { prompts: nonEmpty<string | readonly number[]>(prompts) as readonly string[], padding };
-  }
-  if (typeof given[0] === "number") return { prompts: [given as readonly number[]], padding: "left" };
-  return { prompts: nonEmpty(given as readonly string[]), padding: "left" };
-}
-
-function nonEmpty<T>(prompts: readonly T[]): readonly T[] {
-  if (prompts.length > 0) return prompts;
-  throw new PatchClampError("BAD_INPUT", { where: "prompt", problem: "the list of prompts is empty." });
-}
-
-/** Tokens, positions and mask of a padded batch. */
-export function batchInputs({ ids, lengths, padding }: TokenBatch): { tokens: Tensor; positions: Tensor; mask: Tensor } {
-  const batch = ids.length;
-  const pos = ids[0]!.length;
-  const tokens = fromHost(Int32Array.from(ids.flat()), { shape: [batch, pos], dtype: "int32" }, "tokens");
-  if (lengths.every((length) => length === pos)) {
-    const positions = fromHost(Int32Array.from({ length: pos }, (_, i) => i), { shape: [1, pos], dtype: "int32" });
-    return { tokens, positions, mask: causalBias(pos) };
-  }
-  const isReal = lengths.map((length) =>
-    Array.from({ length: pos }, (_, i) => (padding === "left" ? i >= pos - length : i < length)),
-  );
-  const positions = Int32Array.from(
-    lengths.flatMap((length) =>
-      Array.from({ length: pos }, (_, i) => Math.max(0, padding === "left" ? i - (pos - length) : Math.min(i, length - 1))),
-    ),
-  );
-  return {
-    tokens,
-    positions: fromHost(positions, { shape: [batch, pos], dtype: "int32" }),
-    mask: paddedCausalBias(isReal),
-  };
 }

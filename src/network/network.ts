@@ -168,7 +168,12 @@ export class Network<Given = Inputs> {
       const traced = this.trace(given, { edit });
       const values = wanted.map((site) => [site, traced.at(site)] as const);
       await evaluate(values.map(([, value]) => value));
-      return new Pass(this.space, traced.inputs, Object.fromEntries(values), () => new Map(Object.entries(traced.activations)));
+      return new Pass(
+        this.space,
+        traced.inputs,
+        Object.fromEntries(values),
+        () => new Map(Object.entries(traced.activations)),
+      );
     }
     const inputs = this.definition.prepare(given);
     const activations = await this.#compile(wanted)(this.params, inputs);
@@ -242,11 +247,11 @@ export class Network<Given = Inputs> {
     const key = wanted.join();
     let compiled = this.#compiled.get(key);
     if (compiled === undefined) {
-      compiled = compile((params: Tree<Tensor>, inputs: Inputs) => {
+      compiled = compile((params: Tree<Tensor>, inputs: Inputs): Record<string, Tensor> => {
         const { tap, sites } = recordingTap();
         this.#forward(params, inputs, tap);
         return Object.fromEntries(wanted.map((site) => [site, sites.get(site)!]));
-      }) as Compiled;
+      });
       this.#compiled.set(key, compiled);
     }
     return compiled;

@@ -16,7 +16,11 @@ export interface SamplingOptions {
 }
 
 /** Picks an id for one row of logits; `step` and `row` pick the place in the random stream. */
-export type Sampler = (logits: Float32Array, row: number, step: number) => { id: number; probability: number };
+export type Sampler = (
+  logits: Float32Array,
+  row: number,
+  step: number,
+) => { id: number; probability: number };
 
 /**
  * Makes a sampler.
@@ -44,7 +48,10 @@ export function sampler(options: SamplingOptions = {}): Sampler {
 
 function inRange(name: string, value: number, holds: boolean, expected: string): void {
   if (holds) return;
-  throw new PatchClampError("BAD_OPTION", { where: "generate", problem: `${name} is ${value}, not ${expected}.` });
+  throw new PatchClampError("BAD_OPTION", {
+    where: "generate",
+    problem: `${name} is ${value}, not ${expected}.`,
+  });
 }
 
 /** How many of the descending weights reach the share `topP` of their sum. */

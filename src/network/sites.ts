@@ -22,7 +22,11 @@ const MEANINGS: readonly (readonly [name: string, axes: string, meaning: string]
   ["blocks.{i}.resid_mid", "batch pos dModel", "residual stream between attention and MLP"],
   ["blocks.{i}.ln2.normalized", "batch pos dModel", "input of the MLP, before gain and bias"],
   ["blocks.{i}.mlp.gate", "batch pos dMlp", "gates, before the activation function"],
-  ["blocks.{i}.mlp.pre", "batch pos dMlp", "hidden units before the activation function or the gate"],
+  [
+    "blocks.{i}.mlp.pre",
+    "batch pos dMlp",
+    "hidden units before the activation function or the gate",
+  ],
   ["blocks.{i}.mlp.post", "batch pos dMlp", "hidden units"],
   ["blocks.{i}.mlp_out", "batch pos dModel", "what the MLP adds to the residual stream"],
   ["blocks.{i}.resid_post", "batch pos dModel", "residual stream after the block"],
@@ -69,7 +73,8 @@ export function canonicalName(name: string, sites: ReadonlySet<string>): string 
   if (bare !== name) {
     // TransformerLens calls the gate branch `pre` and the other one `pre_linear`
     const isGated = sites.has(bare.replace(/\.mlp\.pre(?:_linear)?$/, ".mlp.gate"));
-    if (isGated) return bare.replace(/\.mlp\.pre$/, ".mlp.gate").replace(/\.mlp\.pre_linear$/, ".mlp.pre");
+    if (isGated)
+      return bare.replace(/\.mlp\.pre$/, ".mlp.gate").replace(/\.mlp\.pre_linear$/, ".mlp.pre");
     return bare;
   }
   const alias = ALIASES.find(([pattern]) => pattern.test(name));
@@ -91,7 +96,11 @@ export interface SiteSpace {
  * @returns names of existing sites, in network order, each once
  * @throws PatchClampError `UNKNOWN_SITE` naming the nearest sites, when a name or pattern matches none
  */
-export function selectSites(where: string, space: SiteSpace, selection: string | readonly string[]): string[] {
+export function selectSites(
+  where: string,
+  space: SiteSpace,
+  selection: string | readonly string[],
+): string[] {
   const patterns = typeof selection === "string" ? [selection] : selection;
   if (patterns.length === 0) {
     throw new PatchClampError("BAD_OPTION", {
@@ -110,7 +119,12 @@ export function selectSites(where: string, space: SiteSpace, selection: string |
   return [...space.sites].filter((site) => picked.has(site));
 }
 
-function unknownSite(where: string, space: SiteSpace, asked: string, name: string): PatchClampError {
+function unknownSite(
+  where: string,
+  space: SiteSpace,
+  asked: string,
+  name: string,
+): PatchClampError {
   const { network, sites, absent = {} } = space;
   const isPattern = /[*?{[]/.test(name);
   const last = blockCount(sites) - 1;
@@ -124,7 +138,9 @@ function unknownSite(where: string, space: SiteSpace, asked: string, name: strin
   return new PatchClampError("UNKNOWN_SITE", {
     where,
     problem: `${problem}${reason === undefined ? "" : `: ${reason}`}.`,
-    fix: `the nearest are ${nearest(name, sites).map((site) => `"${site}"`).join(", ")}; all ${sites.size} are listed by \`patchclamp sites\`.`,
+    fix: `the nearest are ${nearest(name, sites)
+      .map((site) => `"${site}"`)
+      .join(", ")}; all ${sites.size} are listed by \`patchclamp sites\`.`,
     facts: { site: asked },
   });
 }
@@ -132,6 +148,7 @@ function unknownSite(where: string, space: SiteSpace, asked: string, name: strin
 /** Number of blocks that a set of sites speaks of. */
 export function blockCount(sites: Iterable<string>): number {
   let count = 0;
-  for (const site of sites) count = Math.max(count, Number(/^blocks\.(\d+)\./.exec(site)?.[1] ?? -1) + 1);
+  for (const site of sites)
+    count = Math.max(count, Number(/^blocks\.(\d+)\./.exec(site)?.[1] ?? -1) + 1);
   return count;
 }

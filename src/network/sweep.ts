@@ -5,7 +5,7 @@
 import { PatchClampError } from "../core/errors.ts";
 import { evaluate } from "../tensor/evaluate.ts";
 import { fromHost } from "../tensor/leaf.ts";
-import { concat } from "../tensor/ops/movement.ts";
+import { concat } from "../tensor/ops/joining.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import type { LanguageNetwork } from "./language.ts";
 import type { Inputs } from "./network.ts";
@@ -38,7 +38,9 @@ export function everyLayerAndPosition(site: string): Cells {
     return {
       rows: layers.map((layer) => `${layer}`),
       columns: tokens,
-      cells: layers.map((layer) => tokens.map((_, position) => ({ site: `blocks.${layer}.${site}`, position }))),
+      cells: layers.map((layer) =>
+        tokens.map((_, position) => ({ site: `blocks.${layer}.${site}`, position })),
+      ),
     };
   };
 }
@@ -51,13 +53,18 @@ export function everyLayerAndHead(site = "attn.z"): Cells {
     return {
       rows: layers.map((layer) => `${layer}`),
       columns: heads.map((head) => `${head}`),
-      cells: layers.map((layer) => heads.map((head) => ({ site: `blocks.${layer}.${site}`, head }))),
+      cells: layers.map((layer) =>
+        heads.map((head) => ({ site: `blocks.${layer}.${site}`, head })),
+      ),
     };
   };
 }
 
 function layersOf(net: LanguageNetwork): number[] {
-  return Array.from({ length: blockCount(net.sites().map(({ name }) => name)) }, (_, layer) => layer);
+  return Array.from(
+    { length: blockCount(net.sites().map(({ name }) => name)) },
+    (_, layer) => layer,
+  );
 }
 
 /** Options of `sweep`. */
@@ -140,7 +147,9 @@ async function patched(
     // cells of one spawning site that lie at the same site are patched together
     const bySite = [...groupBy(group, (cell) => cell.site)];
     const first = order.length + 2;
-    addEdit(edits, spawn, (x) => concat([x, repeated(x.slice({ axis: 0, end: 1 }), group.length)], { axis: 0 }));
+    addEdit(edits, spawn, (x) =>
+      concat([x, repeated(x.slice({ axis: 0, end: 1 }), group.length)], { axis: 0 }),
+    );
     for (const [site, own] of bySite) {
       const start = first + (order.length + 2 - first);
       addEdit(edits, site, (x, { site: name }) => patchRows(name, x, start, own));
@@ -215,8 +224,17 @@ function maskOf(site: string, x: Tensor, cells: readonly Cell[]): Tensor {
   return fromHost(data, { shape, dtype: "bool" });
 }
 
-function check(site: string, what: string, index: number | undefined, size: number | undefined): void {
-  if (index === undefined || (size !== undefined && Number.isInteger(index) && index >= 0 && index < size)) return;
+function check(
+  site: string,
+  what: string,
+  index: number | undefined,
+  size: number | undefined,
+): void {
+  if (
+    index === undefined ||
+    (size !== undefined && Number.isInteger(index) && index >= 0 && index < size)
+  )
+    return;
   throw new PatchClampError("BAD_OPTION", {
     where: "sweep",
     problem: `${what} ${index} does not exist at "${site}"${size === undefined ? ", which has no heads" : `, which has ${size}`}.`,

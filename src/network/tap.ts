@@ -76,7 +76,8 @@ function scoped(prefix: string, record: (site: string, x: Tensor) => Tensor): Ta
 function checkEdit(site: string, before: Tensor, after: Tensor, canGrow: boolean): void {
   const from = canGrow ? 1 : 0;
   const isSame =
-    before.rank === after.rank && before.shape.every((size, i) => i < from || size === after.shape[i]);
+    before.rank === after.rank &&
+    before.shape.every((size, i) => i < from || size === after.shape[i]);
   if (isSame && before.dtype === after.dtype) return;
   throw new PatchClampError("SHAPE_MISMATCH", {
     where: "edit",

@@ -3,7 +3,7 @@
 // shows it is taken only when the tap gives another tensor back.
 
 import { PatchClampError } from "../core/errors.ts";
-import { concat } from "../tensor/ops/movement.ts";
+import { concat } from "../tensor/ops/joining.ts";
 import { fromHost } from "../tensor/leaf.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 
@@ -91,7 +91,9 @@ export function rotaryAngles(positions: Tensor, frequencies: Float32Array): Rota
 export function rotate(x: Tensor, { cos, sin }: Rotary): Tensor {
   const halfSize = x.shape.at(-1)! / 2;
   const [first, second] = x.split({ axis: -1, sizes: [halfSize, halfSize] }) as [Tensor, Tensor];
-  return concat([first.mul(cos).sub(second.mul(sin)), second.mul(cos).add(first.mul(sin))], { axis: -1 });
+  return concat([first.mul(cos).sub(second.mul(sin)), second.mul(cos).add(first.mul(sin))], {
+    axis: -1,
+  });
 }
 
 /** Projections of an attention layer; `wO` is [dModel, nHeads * dHead]. */
@@ -132,18 +134,35 @@ export interface AttentionForm {
  * @returns [batch, pos, dModel]
  * @source Vaswani et al. 2017, arXiv:1706.03762, eq. (1); Ainslie et al. 2023, arXiv:2305.13245 (grouped heads)
  */
-export function attention(x: Tensor, params: AttentionParams, form: AttentionForm, tap: SiteTap = untapped): Tensor {
-  const { nHeads, nKvHeads = nHeads, dHead, scale = 1 / Math.sqrt(dHead), mask, rotary, cache } = form;
+export function attention(
+  x: Tensor,
+  params: AttentionParams,
+  form: AttentionForm,
+  tap: SiteTap = untapped,
+): Tensor {
+  const {
+    nHeads,
+    nKvHeads = nHeads,
+    dHead,
+    scale = 1 / Math.sqrt(dHead),
+    mask,
+    rotary,
+    cache,
+  } = form;
   if (nHeads % nKvHeads !== 0) {
     throw new PatchClampError("BAD_OPTION", {
       where: "attention",
       problem: `${nHeads} query heads cannot share ${nKvHeads} key heads in equal groups.`,
     });
   }
-  const heads = (t: Tensor, count: number): Tensor => t.reshape([t.shape[0]!, t.shape[1]!, count, dHead]);
-  const turned = (name: string, t: Tensor): Tensor => (rotary === undefined ? t : tap(name, rotate(t, rotary)));
+  const heads = (t: Tensor, count: number): Tensor =>
+    t.reshape([t.shape[0]!, t.shape[1]!, count, dHead]);
+  const turned = (name: string, t: Tensor): Tensor =>
+    rotary === undefined ? t : tap(name, rotate(t, rotary));
   const q = turned("rot_q", tap("q", heads(linear(x, params.q), nHeads)));
-  const kNew = turned("rot_k", tap("k", heads(linear(x, params.k), nKvHeads))).transpose([0, 2, 1, 3]);
+  const kNew = turned("rot_k", tap("k", heads(linear(x, params.k), nKvHeads))).transpose([
+    0, 2, 1, 3,
+  ]);
   const vNew = tap("v", heads(linear(x, params.v), nKvHeads)).transpose([0, 2, 1, 3]);
   cache?.store(kNew, vNew);
   const past = cache?.past;
@@ -151,14 +170,16 @@ export function attention(x: Tensor, params: AttentionParams, form: AttentionFor
   const [batch, pos] = q.shape as [number, number];
   // query heads of a group lie behind one another, so that one product serves the group
   const grouped = [batch, nKvHeads, (nHeads / nKvHeads) * pos, dHead];
-  const qGroups = q.transpose([0, 2, 1, 3]).reshape(grouped);
+  // scaling the queries takes a small part of the time that scaling the scores would
+  const qGroups = q.transpose([0, 2, 1, 3]).reshape(grouped).mul(scale);
   const dots = (k: Tensor): Tensor =>
     qGroups.matmul(k, { transposeB: true }).reshape([batch, nHeads, pos, k.shape[2]!]);
   const raw = past === undefined ? dots(kNew) : concat([dots(past.k), dots(kNew)], { axis: -1 });
-  const scores = tap("scores", raw.mul(scale).add(mask));
+  const scores = tap("scores", raw.add(mask));
   const pattern = tap("pattern", scores.softmax({ axis: -1 }));
 
-  const mixed = (p: Tensor, v: Tensor): Tensor => p.reshape([...grouped.slice(0, 3), v.shape[2]!]).matmul(v);
+  const mixed = (p: Tensor, v: Tensor): Tensor =>
+    p.reshape([...grouped.slice(0, 3), v.shape[2]!]).matmul(v);
   const capacity = past?.k.shape[2] ?? 0;
   const sums =
     past === undefined
@@ -200,7 +221,12 @@ export interface MlpParams {
  *
  * @param x - [batch, pos, dModel]
  */
-export function mlp(x: Tensor, params: MlpParams, activation: ActivationFunction, tap: SiteTap = untapped): Tensor {
+export function mlp(
+  x: Tensor,
+  params: MlpParams,
+  activation: ActivationFunction,
+  tap: SiteTap = untapped,
+): Tensor {
   const pre = tap("pre", linear(x, params.in));
   return linear(tap("post", activation(pre)), params.out);
 }
@@ -240,7 +266,8 @@ export function causalBias(pos: number): Tensor {
 
 function causalBiasData(pos: number): Float32Array {
   const data = new Float32Array(pos * pos);
-  for (let query = 0; query < pos; query++) data.fill(NEVER, query * pos + query + 1, (query + 1) * pos);
+  for (let query = 0; query < pos; query++)
+    data.fill(NEVER, query * pos + query + 1, (query + 1) * pos);
   return data;
 }
 

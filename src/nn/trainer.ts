@@ -2,13 +2,12 @@
 // number of the step, so a run that was killed goes on from its last checkpoint as if nothing had happened.
 
 import { PatchClampError } from "../core/errors.ts";
-import { Rng } from "../core/rng.ts";
 import { fillTree, leaves, type Tree } from "../core/tree.ts";
 import { tensor, Tensor } from "../runtime/index.ts";
 import type { Optimiser } from "./optimiser.ts";
 import type { Schedule } from "./schedules.ts";
-import { trainStep } from "./train-step.ts";
-import type { LossFunction, Measured, StepInputs, TrainStep, Updated } from "./train-step.ts";
+import { Stepper } from "./stepper.ts";
+import type { LossFunction } from "./train-step.ts";
 import { restore, snapshot, type CheckpointStore } from "./training-state.ts";
 
 /** Options of `train`. */
@@ -87,201 +86,77 @@ export function train<P extends Tree<Tensor>, B extends Tree<Tensor>>(
   options: TrainOptions<P, B>,
 ): Training<P> {
   checkOptions(options);
-  const run = new Run(options);
-  const records = run.records();
+  const stepper = new Stepper(options);
+  const iterator = records(options, stepper);
   return {
     get params() {
-      return run.params;
+      return stepper.params;
     },
-    [Symbol.asyncIterator]: () => records,
+    [Symbol.asyncIterator]: () => iterator,
   };
 }
 
-class Run<P extends Tree<Tensor>, B extends Tree<Tensor>> {
-  params: P;
-  #state: Tree<Tensor> = {};
-  readonly #options: TrainOptions<P, B>;
-  readonly #graphs: TrainStep<P, B>;
-  readonly #rng: Rng;
-
-  constructor(options: TrainOptions<P, B>) {
-    this.#options = options;
-    this.params = options.params;
-    this.#graphs = trainStep({
-      loss: options.loss,
-      optimiser: options.optimiser,
-      clip: options.clip,
-    });
-    this.#rng = new Rng(options.seed ?? 0);
-  }
-
-  async *records(): AsyncGenerator<TrainProgress, void> {
-    const { steps, checkpoint, evaluate, signal, clock, tokens } = this.#options;
-    const first = await this.#start();
-    let saved = first;
-    const save = async (done: number): Promise<void> => {
-      if (checkpoint === undefined || saved === done) return;
-      await checkpoint.store.save(
-        await snapshot(this.#rng.seed, done, { params: this.params, state: this.#state }),
-      );
-      saved = done;
-    };
-    for (let step = first; step < steps; step++) {
-      if (signal?.aborted === true) {
-        await save(step);
-        throw aborted(step, signal);
-      }
-      const began = clock?.();
-      const { tokens: count, ...progress } = await this.#step(step);
-      const stepMs = began === undefined ? undefined : clock!() - began;
-      const isDue = (every: number): boolean => (step + 1) % every === 0 || step + 1 === steps;
-      if (checkpoint !== undefined && isDue(checkpoint.every)) await save(step + 1);
-      const evaluation =
-        evaluate !== undefined && isDue(evaluate.every)
-          ? await evaluate.measure(this.params, step)
-          : undefined;
-      yield {
-        ...progress,
-        ...(evaluation === undefined ? {} : { evaluation }),
-        ...(stepMs === undefined ? {} : { stepMs }),
-        ...(stepMs === undefined || tokens === undefined
-          ? {}
-          : { tokensPerSecond: (1000 * count) / stepMs }),
-      };
+async function* records<P extends Tree<Tensor>, B extends Tree<Tensor>>(
+  options: TrainOptions<P, B>,
+  stepper: Stepper<P, B>,
+): AsyncGenerator<TrainProgress, void> {
+  const { steps, checkpoint, evaluate, signal, clock = () => Number.NaN, tokens } = options;
+  const first = await start(options, stepper);
+  let saved = first;
+  const save = async (done: number): Promise<void> => {
+    if (checkpoint === undefined || saved === done) return;
+    await checkpoint.store.save(await snapshot(options.seed ?? 0, done, stepper));
+    saved = done;
+  };
+  for (let step = first; step < steps; step++) {
+    if (signal?.aborted === true) {
+      await save(step);
+      throw aborted(step, signal);
     }
+    const began = clock();
+    const { tokenCount, squaredNorms, ...measured } = await stepper.take(step);
+    const stepMs = clock() - began;
+    const gradNorm = Math.sqrt(squaredNorms.reduce((sum, square) => sum + square, 0));
+    if (!Number.isFinite(measured.loss) || !Number.isFinite(gradNorm)) {
+      throw notFinite(step, measured.loss, stepper.params, squaredNorms);
+    }
+    const isDue = (every: number): boolean => (step + 1) % every === 0 || step + 1 === steps;
+    if (checkpoint !== undefined && isDue(checkpoint.every)) await save(step + 1);
+    const evaluation =
+      evaluate !== undefined && isDue(evaluate.every)
+        ? { evaluation: await evaluate.measure(stepper.params, step) }
+        : {};
+    const speed = tokens === undefined ? {} : { tokensPerSecond: (1000 * tokenCount) / stepMs };
+    const times = Number.isNaN(stepMs) ? {} : { stepMs, ...speed };
+    yield { step, ...measured, gradNorm, ...evaluation, ...times };
   }
+}
 
-  /** Takes up the store's checkpoint, or starts anew; returns the first step. */
-  async #start(): Promise<number> {
-    const { optimiser, checkpoint } = this.#options;
+/** Takes up the store's checkpoint, or starts anew; returns the first step. */
+async function start<P extends Tree<Tensor>, B extends Tree<Tensor>>(
+  options: TrainOptions<P, B>,
+  stepper: Stepper<P, B>,
+): Promise<number> {
+  const { params, optimiser, checkpoint, seed = 0 } = options;
+  stepper.state = optimiser.init(params);
+  const found = await checkpoint?.store.load();
+  if (found === undefined) {
     // steps reuse the memory of what they replace, so the caller's tensors must not be among it
-    this.params = (await copied(this.#options.params)) as P;
-    this.#state = optimiser.init(this.params);
-    const found = await checkpoint?.store.load();
-    if (found === undefined) return 0;
-    const { params, state } = restore(found, {
-      seed: this.#rng.seed,
-      params: this.params,
-      state: this.#state,
-    });
-    this.params = params;
-    this.#state = state;
-    return found.step;
+    stepper.params = await copied(params);
+    return 0;
   }
-
-  async #step(
-    step: number,
-  ): Promise<Omit<TrainProgress, "evaluation"> & { readonly tokens: number }> {
-    const { accumulate = 1, schedule } = this.#options;
-    const learningRate = typeof schedule === "number" ? schedule : schedule(step);
-    const { measured, norms, tokens } = await (accumulate === 1
-      ? this.#wholeStep(step, learningRate)
-      : this.#gatheredStep(step, learningRate, accumulate));
-    const { loss, metrics } = weightedMean(measured);
-    const squares = Array.from(await norms.numbers());
-    const gradNorm = Math.sqrt(squares.reduce((sum, square) => sum + square, 0));
-    if (!Number.isFinite(loss) || !Number.isFinite(gradNorm)) {
-      throw notFinite(
-        step,
-        loss,
-        leaves<Tensor>(this.params)[squares.findIndex((x) => !Number.isFinite(x))]?.[0],
-      );
-    }
-    return { step, loss, gradNorm, learningRate, metrics, tokens };
-  }
-
-  async #wholeStep(step: number, learningRate: number): Promise<StepResult> {
-    const { batch, tokens } = await this.#batch(step);
-    const at = this.#inputs(step, step, learningRate, 1);
-    const result = await this.#graphs.whole(this.params, this.#state, batch, at);
-    return { measured: [await numbersOf(result)], norms: this.#take(result), tokens };
-  }
-
-  async #gatheredStep(step: number, learningRate: number, accumulate: number): Promise<StepResult> {
-    const measured: Numbers[] = [];
-    let sums: Tree<Tensor> = {};
-    let tokens = 0;
-    for (let index = step * accumulate; index < (step + 1) * accumulate; index++) {
-      const next = await this.#batch(index);
-      const at = this.#inputs(step, index, learningRate, 1);
-      const result = await this.#graphs.gather(this.params, sums, next.batch, at);
-      measured.push(await numbersOf(result));
-      sums = result.sums;
-      tokens += next.tokens;
-    }
-    const count = measured.reduce((sum, numbers) => sum + numbers.count, 0);
-    const at = this.#inputs(step, step, learningRate, count === 0 ? 0 : 1 / count);
-    const norms = this.#take(await this.#graphs.update(this.params, this.#state, sums, at));
-    return { measured, norms, tokens };
-  }
-
-  async #batch(index: number): Promise<{ batch: B; tokens: number }> {
-    const batch = await this.#options.batches(index);
-    return { batch, tokens: this.#options.tokens?.(batch) ?? 0 };
-  }
-
-  #inputs(step: number, index: number, learningRate: number, share: number): StepInputs {
-    const seed = this.#rng.split(index).seed;
-    return {
-      learningRate: tensor(learningRate),
-      step: tensor(step),
-      seed: tensor(Int32Array.of(seed), { shape: [] }),
-      share: tensor(share),
-    };
-  }
-
-  /** Goes on with updated parameters; the old ones' memory is given up. */
-  #take({ params, state, squaredNorms }: Updated<P>): Tensor {
-    this.params = params;
-    this.#state = state;
-    return squaredNorms;
-  }
+  const trees = restore(found, { seed, params, state: stepper.state });
+  stepper.params = trees.params;
+  stepper.state = trees.state;
+  return found.step;
 }
 
-interface StepResult {
-  readonly measured: readonly Numbers[];
-  /** Squared norm of every gradient, [parameters]. */
-  readonly norms: Tensor;
-  readonly tokens: number;
-}
-
-/** `Measured`, read. */
-interface Numbers {
-  readonly loss: number;
-  readonly count: number;
-  readonly metrics: Readonly<Record<string, number>>;
-}
-
-async function numbersOf({ loss, count, metrics }: Measured): Promise<Numbers> {
-  const named = Object.entries(metrics).map(
-    async ([name, metric]) => [name, await metric.item()] as const,
-  );
-  return {
-    loss: await loss.item(),
-    count: await count.item(),
-    metrics: Object.fromEntries(await Promise.all(named)),
-  };
-}
-
-/** Means over micro-batches, weighted by their counts. */
-function weightedMean(parts: readonly Numbers[]): Omit<Numbers, "count"> {
-  if (parts.length === 1) return parts[0]!;
-  const count = parts.reduce((sum, part) => sum + part.count, 0);
-  const mean = (pick: (part: Numbers) => number): number =>
-    count === 0 ? 0 : parts.reduce((sum, part) => sum + part.count * pick(part), 0) / count;
-  const names = Object.keys(parts[0]!.metrics);
-  return {
-    loss: mean(({ loss }) => loss),
-    metrics: Object.fromEntries(names.map((name) => [name, mean(({ metrics }) => metrics[name]!)])),
-  };
-}
-
-async function copied(params: Tree<Tensor>): Promise<Tree<Tensor>> {
+async function copied<P extends Tree<Tensor>>(params: P): Promise<P> {
   const flat = leaves<Tensor>(params);
   const copies = await Promise.all(
     flat.map(async ([, p]) => tensor((await p.data()).slice(), { shape: p.shape, dtype: p.dtype })),
   );
-  return fillTree<Tensor, Tensor>(params, copies);
+  return fillTree<Tensor, Tensor>(params, copies) as P;
 }
 
 function checkOptions<P extends Tree<Tensor>, B extends Tree<Tensor>>(
@@ -311,7 +186,13 @@ function checkOptions<P extends Tree<Tensor>, B extends Tree<Tensor>>(
   }
 }
 
-function notFinite(step: number, loss: number, path: string | undefined): PatchClampError {
+function notFinite(
+  step: number,
+  loss: number,
+  params: Tree<Tensor>,
+  squaredNorms: readonly number[],
+): PatchClampError {
+  const path = leaves<Tensor>(params)[squaredNorms.findIndex((x) => !Number.isFinite(x))]?.[0];
   const gradient =
     path === undefined
       ? "every gradient is finite"

@@ -97,10 +97,15 @@ class Writer {
       outputs: node.outputs,
       device: this.#device,
       emit: (opType, inputs, attrs = {}) => this.#emit(node, opType, inputs, attrs, 1)[0]!,
-      emitMany: (opType, inputs, attrs, outputs) => this.#emit(node, opType, inputs, attrs, outputs),
+      emitMany: (opType, inputs, attrs, outputs) =>
+        this.#emit(node, opType, inputs, attrs, outputs),
       constant: (values, dtype, shape) => this.#constant(values, dtype, shape),
     };
-    const results = node.op.lower(context, node.inputs.map((input) => this.find(input)), node.attrs);
+    const results = node.op.lower(
+      context,
+      node.inputs.map((input) => this.find(input)),
+      node.attrs,
+    );
     for (const [i, output] of node.outputs.entries()) {
       const result = results[i];
       if (result === undefined) {
@@ -115,12 +120,25 @@ class Writer {
 
   copy(name: string): string {
     const output = `copy${this.nodes.length}`;
-    this.nodes.push({ name: output, opType: "Identity", domain: "", inputs: [name], outputs: [output], attrs: {} });
+    this.nodes.push({
+      name: output,
+      opType: "Identity",
+      domain: "",
+      inputs: [name],
+      outputs: [output],
+      attrs: {},
+    });
     return output;
   }
 
   emptySequence(): void {
-    const form = { name: SEQUENCE_OUTPUT, opType: "SequenceEmpty", domain: "", inputs: [], attrs: {} };
+    const form = {
+      name: SEQUENCE_OUTPUT,
+      opType: "SequenceEmpty",
+      domain: "",
+      inputs: [],
+      attrs: {},
+    };
     this.nodes.push({ ...form, outputs: [SEQUENCE_OUTPUT] });
   }
 

@@ -41,23 +41,37 @@ export interface ModelForm {
 
 type Write = (w: BinaryWriter) => BinaryWriter;
 
-const text = (field: number, value: string): Write => (w) =>
-  value === "" ? w : w.tag(field, WireType.LengthDelimited).string(value);
-const integer = (field: number, value: number): Write => (w) => w.tag(field, WireType.Varint).int64(value);
-const message = (field: number, ...parts: readonly Write[]): Write => (w) => {
-  w.tag(field, WireType.LengthDelimited).fork();
-  for (const part of parts) part(w);
-  return w.join();
-};
+const text =
+  (field: number, value: string): Write =>
+  (w) =>
+    value === "" ? w : w.tag(field, WireType.LengthDelimited).string(value);
+const integer =
+  (field: number, value: number): Write =>
+  (w) =>
+    w.tag(field, WireType.Varint).int64(value);
+const message =
+  (field: number, ...parts: readonly Write[]): Write =>
+  (w) => {
+    w.tag(field, WireType.LengthDelimited).fork();
+    for (const part of parts) part(w);
+    return w.join();
+  };
 
 const IR_VERSION = 10;
 
 /** Encodes a model. */
-export function encodeModel({ opsets, nodes, initializers, inputs, outputs }: ModelForm): Uint8Array {
+export function encodeModel({
+  opsets,
+  nodes,
+  initializers,
+  inputs,
+  outputs,
+}: ModelForm): Uint8Array {
   const w = new BinaryWriter();
   integer(1, IR_VERSION)(w);
   text(2, "patchclamp")(w);
-  for (const [domain, version] of Object.entries(opsets)) message(8, text(1, domain), integer(2, version))(w);
+  for (const [domain, version] of Object.entries(opsets))
+    message(8, text(1, domain), integer(2, version))(w);
   message(
     7,
     ...nodes.map((node) => message(1, ...nodeParts(node))),
@@ -70,7 +84,10 @@ export function encodeModel({ opsets, nodes, initializers, inputs, outputs }: Mo
 }
 
 function nodeParts({ name, opType, domain, inputs, outputs, attrs }: NodeForm): Write[] {
-  const always = (field: number, value: string): Write => (w) => w.tag(field, WireType.LengthDelimited).string(value);
+  const always =
+    (field: number, value: string): Write =>
+    (w) =>
+      w.tag(field, WireType.LengthDelimited).string(value);
   return [
     ...inputs.map((input) => always(1, input)),
     ...outputs.map((output) => always(2, output)),
@@ -88,10 +105,15 @@ function attrParts(value: OnnxAttr): Write[] {
     ...parts,
     integer(20, ATTR_TYPE[type]),
   ];
-  const float = (field: number, v: number): Write => (w) => w.tag(field, WireType.Bit32).float(v);
+  const float =
+    (field: number, v: number): Write =>
+    (w) =>
+      w.tag(field, WireType.Bit32).float(v);
   if (typeof value === "number") return typed("int", integer(3, value));
   if (typeof value === "string") {
-    return typed("string", (w) => w.tag(4, WireType.LengthDelimited).bytes(new TextEncoder().encode(value)));
+    return typed("string", (w) =>
+      w.tag(4, WireType.LengthDelimited).bytes(new TextEncoder().encode(value)),
+    );
   }
   if ("float" in value) return typed("float", float(2, value.float));
   if ("floats" in value) return typed("floats", ...value.floats.map((v) => float(7, v)));
@@ -110,8 +132,13 @@ function initializerParts({ name, onnxType, shape, bytes }: InitializerForm): Wr
 function portParts({ name, onnxType, shape }: PortForm): Write[] {
   const element = (sizes: readonly number[] | undefined): Write[] => [
     integer(1, onnxType),
-    ...(sizes === undefined ? [] : [message(2, ...sizes.map((size) => message(1, integer(1, size))))]),
+    ...(sizes === undefined
+      ? []
+      : [message(2, ...sizes.map((size) => message(1, integer(1, size))))]),
   ];
-  const type = shape === "sequence" ? message(4, message(1, message(1, ...element(undefined)))) : message(1, ...element(shape));
+  const type =
+    shape === "sequence"
+      ? message(4, message(1, message(1, ...element(undefined))))
+      : message(1, ...element(shape));
   return [text(1, name), message(2, type)];
 }

@@ -3,6 +3,7 @@
 
 import type * as Ort from "onnxruntime-common";
 
+import type { Files } from "../core/files.ts";
 import type { Device } from "../tensor/op.ts";
 
 /** ONNX Runtime on one platform. */
@@ -11,7 +12,12 @@ export interface Backend {
   readonly devices: readonly Device[];
   readonly defaultThreads: () => number;
   /** Session options for a device; called again when the configuration changes. */
-  readonly sessionOptions: (device: Device, threads: number) => Promise<Ort.InferenceSession.SessionOptions>;
+  readonly sessionOptions: (
+    device: Device,
+    threads: number,
+  ) => Promise<Ort.InferenceSession.SessionOptions>;
   /** Whether results may be written into arrays that we allocate (see `run-into.ts`). */
   readonly writesInto: (device: Device) => boolean;
+  /** The files at a place: a folder's path or file URL in Node, a URL in the browser. */
+  readonly openFolder: (place: string) => Files;
 }

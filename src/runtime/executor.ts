@@ -46,7 +46,10 @@ export class OrtExecutor implements Executor {
     this.#threads = backend.defaultThreads();
   }
 
-  async configure({ device = this.#device, threads = this.#threads }: ExecutorOptions): Promise<void> {
+  async configure({
+    device = this.#device,
+    threads = this.#threads,
+  }: ExecutorOptions): Promise<void> {
     if (!this.#backend.devices.includes(device)) {
       throw new PatchClampError("UNSUPPORTED", {
         where: "configure",
@@ -100,7 +103,10 @@ export class OrtExecutor implements Executor {
     const emitted = emitGraph(graph, { device: this.#device, withSequence: runsInto });
     this.#options ??= this.#backend.sessionOptions(this.#device, this.#threads);
     try {
-      const session = await this.#backend.ort.InferenceSession.create(emitted.bytes, await this.#options);
+      const session = await this.#backend.ort.InferenceSession.create(
+        emitted.bytes,
+        await this.#options,
+      );
       const outputs = graph.outputs.map(({ shape, dtype }) => ({ shape, dtype }));
       return { session, emitted, outputs, runsInto, arenaBytes: interiorBytes(graph) };
     } catch (error) {
@@ -108,7 +114,11 @@ export class OrtExecutor implements Executor {
     }
   }
 
-  async #run(loaded: Loaded, inputs: readonly Value[], recycle: readonly Value[]): Promise<Value[]> {
+  async #run(
+    loaded: Loaded,
+    inputs: readonly Value[],
+    recycle: readonly Value[],
+  ): Promise<Value[]> {
     const { session, emitted, outputs, runsInto } = loaded;
     const feeds: Record<string, OnnxValue> = {};
     for (const [i, name] of emitted.inputs.entries()) feeds[name] = this.#feed(inputs[i]!);
@@ -116,7 +126,7 @@ export class OrtExecutor implements Executor {
       if (!runsInto) {
         const results = await session.run(feeds);
         for (const value of new Set(recycle)) value.dispose();
-        return outputs.map((aval, i) => fromOrt(results[emitted.outputs[i]!]! as OrtTensor, aval));
+        return outputs.map((aval, i) => fromOrt(results[emitted.outputs[i]!] as OrtTensor, aval));
       }
       const outs: Record<string, OnnxValue> = {};
       const datas = outputs.map((aval, i) => {
@@ -174,7 +184,10 @@ export class OrtExecutor implements Executor {
 
   async #evictByMemory(): Promise<void> {
     const loaded = await Promise.all(
-      [...this.#sessions].map(async ([key, loading]) => ({ key, bytes: (await loading.catch(() => undefined))?.arenaBytes ?? 0 })),
+      [...this.#sessions].map(async ([key, loading]) => ({
+        key,
+        bytes: (await loading.catch(() => undefined))?.arenaBytes ?? 0,
+      })),
     );
     let total = loaded.reduce((sum, { bytes }) => sum + bytes, 0);
     for (const { key, bytes } of loaded.slice(0, -1)) {
@@ -189,13 +202,18 @@ export class OrtExecutor implements Executor {
     const loading = this.#sessions.get(key);
     this.#sessions.delete(key);
     if (loading === undefined) return;
-    this.#queue = this.#queue.then(async () => (await loading).session.release()).catch(() => undefined);
+    this.#queue = this.#queue
+      .then(async () => (await loading).session.release())
+      .catch(() => undefined);
   }
 }
 
 /** An upper estimate of what a session keeps: the largest interior values alive at once are below their sum. */
 function interiorBytes({ nodes }: Graph): number {
-  const all = nodes.reduce((sum, { outputs }) => sum + outputs.reduce((bytes, output) => bytes + bytesOf(output), 0), 0);
+  const all = nodes.reduce(
+    (sum, { outputs }) => sum + outputs.reduce((bytes, output) => bytes + bytesOf(output), 0),
+    0,
+  );
   return all / 2;
 }
 
@@ -223,15 +241,26 @@ function fromOrt(tensor: OrtTensor, { shape, dtype }: Aval): Value {
 }
 
 function sizeDiffers(tensor: OrtTensor, { shape, dtype }: Aval): boolean {
-  return tensor.type !== dtype || tensor.dims.length !== shape.length || tensor.dims.some((size, i) => size !== shape[i]);
+  return (
+    tensor.type !== dtype ||
+    tensor.dims.length !== shape.length ||
+    tensor.dims.some((size, i) => size !== shape[i])
+  );
 }
 
 /** Says which op failed and where the user's code made it. */
-function explain(error: unknown, nodes: ReadonlyMap<string, Node>, device: Device): PatchClampError {
+function explain(
+  error: unknown,
+  nodes: ReadonlyMap<string, Node>,
+  device: Device,
+): PatchClampError {
   const message = error instanceof Error ? error.message : String(error);
   const name = /(?:Name:\s*'([^']+)'|Node\s*\(([^)]+)\))/.exec(message);
   const node = nodes.get(name?.[1] ?? name?.[2] ?? "");
-  const at = node === undefined ? "" : ` at ${node.label ?? node.op.name} (${node.op.name})${tracedFrom(node)}`;
+  const at =
+    node === undefined
+      ? ""
+      : ` at ${node.label ?? node.op.name} (${node.op.name})${tracedFrom(node)}`;
   return new PatchClampError("RUNTIME_FAILED", {
     where: "run",
     problem: `ONNX Runtime (${device}) failed${at}: ${message.trim()}`,
@@ -243,8 +272,12 @@ function explain(error: unknown, nodes: ReadonlyMap<string, Node>, device: Devic
 /** The first stack frame outside the tracing code. */
 function tracedFrom({ origin }: Node): string {
   const frames = (origin.stack ?? "").split("\n").slice(1);
-  const isTracing = (frame: string): boolean => /[\\/](?:src|dist)[\\/](?:tensor|nn)[\\/](?!.*\.test\.)/.test(frame);
+  const isTracing = (frame: string): boolean =>
+    /[\\/](?:src|dist)[\\/](?:tensor|nn)[\\/](?!.*\.test\.)/.test(frame);
   const frame = frames.find((line) => !isTracing(line));
-  const place = frame === undefined ? undefined : /\(?((?:file:\/\/)?[^\s()]+:\d+):\d+\)?$/.exec(frame.trim());
-  return place === undefined || place === null ? "" : `, traced from ${place[1]!.replace("file://", "")}`;
+  const place =
+    frame === undefined ? undefined : /\(?((?:file:\/\/)?[^\s()]+:\d+):\d+\)?$/.exec(frame.trim());
+  return place === undefined || place === null
+    ? ""
+    : `, traced from ${place[1]!.replace("file://", "")}`;
 }

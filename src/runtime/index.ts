@@ -10,7 +10,13 @@ installExecutor(new OrtExecutor(backend));
 export { configure, type ExecutorOptions } from "../tensor/executor.ts";
 export { compile, evaluate, type CompileOptions } from "../tensor/evaluate.ts";
 export * from "../tensor/control.ts";
-export { gradients, jacobian, jvp, type GradientOptions, type RuleSet } from "../tensor/gradients.ts";
+export {
+  gradients,
+  jacobian,
+  jvp,
+  type GradientOptions,
+  type RuleSet,
+} from "../tensor/gradients.ts";
 export { account, type Account } from "../tensor/account.ts";
 export { collect, printGraph, type Graph } from "../tensor/graph.ts";
 export { allOps } from "../tensor/op.ts";

@@ -1,11 +1,13 @@
 // ONNX Runtime in Node.
 
 import { availableParallelism } from "node:os";
+import { fileURLToPath } from "node:url";
 
 import * as ort from "onnxruntime-node";
 
 import { PatchClampError } from "../core/errors.ts";
 import type { Backend } from "./backend.ts";
+import { nodeFiles } from "./node-files.ts";
 
 /** Native CPU; CUDA and WebGPU where this build of ONNX Runtime offers them. */
 export const backend: Backend = {
@@ -33,4 +35,5 @@ export const backend: Backend = {
     };
   },
   writesInto: (device) => device === "cpu",
+  openFolder: (place) => nodeFiles(place.startsWith("file://") ? fileURLToPath(place) : place),
 };

@@ -4,12 +4,14 @@ import * as ort from "onnxruntime-web/webgpu";
 
 import { PatchClampError } from "../core/errors.ts";
 import type { Backend } from "./backend.ts";
+import { webFiles } from "./web-files.ts";
 
 /** WASM, with threads where the page is cross-origin isolated, and WebGPU where the browser has it. */
 export const backend: Backend = {
   ort,
   devices: ["wasm", "webgpu"],
-  defaultThreads: () => (globalThis.crossOriginIsolated ? Math.min(navigator.hardwareConcurrency, 8) : 1),
+  defaultThreads: () =>
+    globalThis.crossOriginIsolated ? Math.min(navigator.hardwareConcurrency, 8) : 1,
   sessionOptions: async (device, threads) => {
     if (device === "webgpu" && !("gpu" in navigator)) {
       throw new PatchClampError("UNSUPPORTED", {
@@ -28,4 +30,5 @@ export const backend: Backend = {
     };
   },
   writesInto: () => false,
+  openFolder: (place) => webFiles(new URL(place, globalThis.location.href).href),
 };

@@ -49,7 +49,8 @@ export function account(outputs: readonly Tensor[]): Account {
     peakBytes = Math.max(peakBytes, live);
     for (const tensor of dying[step]!) live -= bytesOf(tensor);
   }
-  const sum = (tensors: Iterable<Tensor>): number => [...tensors].reduce((bytes, t) => bytes + bytesOf(t), 0);
+  const sum = (tensors: Iterable<Tensor>): number =>
+    [...tensors].reduce((bytes, t) => bytes + bytesOf(t), 0);
   return { flops, leafBytes: sum(inputs), savedBytes: sum(saved), peakBytes, ops: nodes.length };
 }
 
@@ -63,6 +64,7 @@ function isAlias(name: string): boolean {
 /** The tensor whose memory this one shares. */
 function origin(tensor: Tensor): Tensor {
   let current = tensor;
-  while (isAlias(current.node.op.name) && current.value === undefined) current = current.node.inputs[0]!;
+  while (isAlias(current.node.op.name) && current.value === undefined)
+    current = current.node.inputs[0]!;
   return current;
 }

@@ -63,14 +63,15 @@ interface CustomAttrs {
 const customOp = defineOp<CustomAttrs>({
   name: "custom",
   infer: ([y]) => [y!],
-  grad: ({ inputs: [, ...inputs], outputs: [output], cotangents: [g], attrs: { rule }, pullback }) => [
-    null,
-    ...rule({ inputs, output: output!, cotangent: g!, pullback }),
-  ],
+  grad: ({
+    inputs: [, ...inputs],
+    outputs: [output],
+    cotangents: [g],
+    attrs: { rule },
+    pullback,
+  }) => [null, ...rule({ inputs, output: output!, cotangent: g!, pullback })],
   lower: (_, [y]) => [y!],
-  samples: [
-    { inputs: [{ shape: [2], dtype: "float32" }], attrs: { rule: () => [] } },
-  ],
+  samples: [{ inputs: [{ shape: [2], dtype: "float32" }], attrs: { rule: () => [] } }],
 });
 
 /**
@@ -103,9 +104,18 @@ const barrierOp = defineOp({
   grad: ({ cotangents: [g] }) => [g!, null],
   lower: ({ emit, inputs, constant }, [x, after]) => {
     const one = emit("Reshape", [after!, constant([-1], "int64")]);
-    const first = emit("Slice", [one, constant([0], "int64"), constant([1], "int64"), constant([0], "int64")]);
+    const first = emit("Slice", [
+      one,
+      constant([0], "int64"),
+      constant([1], "int64"),
+      constant([0], "int64"),
+    ]);
     const zero = emit("Mul", [first, constant([0], "float32")]);
-    return [inputs[0]!.dtype === "float32" ? emit("Add", [x!, zero]) : emit("Add", [x!, emit("CastLike", [zero, x!])])];
+    return [
+      inputs[0]!.dtype === "float32"
+        ? emit("Add", [x!, zero])
+        : emit("Add", [x!, emit("CastLike", [zero, x!])]),
+    ];
   },
   samples: [
     {
@@ -126,7 +136,9 @@ const barrierOp = defineOp({
  * @returns a function with the same values and gradients; only its inputs are kept for the backward pass
  * @source Chen, Xu, Zhang & Guestrin 2016, arXiv:1604.06174
  */
-export function checkpoint<A extends readonly Tensor[]>(fn: (...xs: A) => Tensor): (...xs: A) => Tensor {
+export function checkpoint<A extends readonly Tensor[]>(
+  fn: (...xs: A) => Tensor,
+): (...xs: A) => Tensor {
   return (...xs) => {
     const start = nodeClock();
     const y = fn(...xs);
@@ -143,7 +155,11 @@ function recomputed(region: readonly Node[], frontier: readonly Tensor[], y: Ten
     );
     const again = new Map<Tensor, Tensor>(frontier.map((x, i) => [x, fresh[i]!]));
     for (const node of region) {
-      const outputs = applyMany(node.op, node.inputs.map((x) => again.get(x)!), node.attrs);
+      const outputs = applyMany(
+        node.op,
+        node.inputs.map((x) => again.get(x)!),
+        node.attrs,
+      );
       for (const [i, output] of node.outputs.entries()) again.set(output, outputs[i]!);
     }
     return pullback(again.get(y)!, fresh, cotangent);
@@ -207,7 +223,11 @@ export const float16Codec: Codec = {
 /** Keeps a quarter of the bytes: int8 with one scale for every slice of the last axis. */
 export const int8Codec: Codec = {
   encode: (x) => {
-    const scale = x.abs().max({ axis: -1, keepDims: true }).add(1e-12).mul(1 / 127);
+    const scale = x
+      .abs()
+      .max({ axis: -1, keepDims: true })
+      .add(1e-12)
+      .mul(1 / 127);
     return [x.div(scale).round().cast("int8"), scale];
   },
   decode: ([codes, scale]) => codes!.cast("float32").mul(scale!),

@@ -45,7 +45,9 @@ Tensor.prototype.data = async function data(this: Tensor): Promise<TypedArray> {
   return this.value!.read();
 };
 
-Tensor.prototype.numbers = async function numbers(this: Tensor): Promise<Float32Array | Float64Array> {
+Tensor.prototype.numbers = async function numbers(
+  this: Tensor,
+): Promise<Float32Array | Float64Array> {
   const data = await this.data();
   if (data instanceof Float32Array) return data;
   if (this.dtype === "float16") return this.cast("float32").numbers();
@@ -101,7 +103,9 @@ export function compile<Args extends readonly unknown[], R>(
     const flat = args.map((arg) => leaves(arg as Tree<Tensor>));
     const all = flat.flat();
     await evaluate(all.map(([, tensor]) => tensor));
-    const key = flat.map((part) => part.map(([path, t]) => `${path}:${t.dtype}${t.shape.join()}`).join(";")).join("|");
+    const key = flat
+      .map((part) => part.map(([path, t]) => `${path}:${t.dtype}${t.shape.join()}`).join(";"))
+      .join("|");
     let pending = traces.get(key);
     if (pending === undefined) {
       pending = trace(fn, args, donate);
@@ -141,7 +145,9 @@ async function trace<Args extends readonly unknown[]>(
   const form = fn(...symbolic) as Tree<Tensor>;
   const returned = leaves<Tensor>(form).map(([, tensor]) => tensor);
   const kept = new Set(returned.map((tensor) => position.get(tensor)));
-  const computed = [...new Set(returned)].filter((tensor) => !isLeaf(tensor) && tensor.value === undefined);
+  const computed = [...new Set(returned)].filter(
+    (tensor) => !isLeaf(tensor) && tensor.value === undefined,
+  );
   const graph = pushSlices(collect(computed));
   return {
     executable: await executor().prepare(graph),
@@ -150,7 +156,9 @@ async function trace<Args extends readonly unknown[]>(
     results: returned.map((tensor) => {
       const argument = position.get(tensor);
       if (argument !== undefined) return { argument };
-      return tensor.value === undefined ? { output: computed.indexOf(tensor) } : { value: tensor.value };
+      return tensor.value === undefined
+        ? { output: computed.indexOf(tensor) }
+        : { value: tensor.value };
     }),
     form,
   };

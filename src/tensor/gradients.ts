@@ -4,7 +4,7 @@ import { PatchClampError } from "../core/errors.ts";
 import type { GradRule } from "./op.ts";
 import { showShape } from "./op.ts";
 import { ones, tensor, zeros } from "./ops/creation.ts";
-import { stack } from "./ops/movement.ts";
+import { stack } from "./ops/joining.ts";
 import { asBackward } from "./tensor.ts";
 import type { Node, Tensor } from "./tensor.ts";
 
@@ -31,7 +31,11 @@ export interface GradientOptions {
  * @throws PatchClampError `NOT_DIFFERENTIABLE` when an op on the way has no gradient
  * @throws PatchClampError `BAD_INPUT` when `y` does not depend on an `x` and `unused` is `"error"`
  */
-export function gradients(y: Tensor, xs: readonly Tensor[], options: GradientOptions = {}): Tensor[] {
+export function gradients(
+  y: Tensor,
+  xs: readonly Tensor[],
+  options: GradientOptions = {},
+): Tensor[] {
   const { cotangent, rules = {}, unused = "error" } = options;
   if (cotangent === undefined && y.size !== 1) {
     throw new PatchClampError("SHAPE_MISMATCH", {
@@ -53,7 +57,12 @@ export function gradients(y: Tensor, xs: readonly Tensor[], options: GradientOpt
   });
 }
 
-function backpropagate(y: Tensor, xs: readonly Tensor[], cotangent: Tensor, rules: RuleSet): (Tensor | null)[] {
+function backpropagate(
+  y: Tensor,
+  xs: readonly Tensor[],
+  cotangent: Tensor,
+  rules: RuleSet,
+): (Tensor | null)[] {
   const flowing = new Map<Tensor, Tensor>([[y, cotangent]]);
   for (const node of nodesBetween(y, new Set(xs))) {
     const cotangents = node.outputs.map((output) => flowing.get(output) ?? null);
@@ -69,7 +78,11 @@ function backpropagate(y: Tensor, xs: readonly Tensor[], cotangent: Tensor, rule
   return xs.map((x) => flowing.get(x) ?? null);
 }
 
-function applyRule(node: Node, cotangents: readonly (Tensor | null)[], rules: RuleSet): readonly (Tensor | null)[] {
+function applyRule(
+  node: Node,
+  cotangents: readonly (Tensor | null)[],
+  rules: RuleSet,
+): readonly (Tensor | null)[] {
   const rule = rules[node.op.name] ?? node.op.grad;
   if (typeof rule !== "function") {
     throw new PatchClampError("NOT_DIFFERENTIABLE", {
@@ -136,7 +149,9 @@ export function jvp(y: Tensor, xs: readonly Tensor[], tangents: readonly Tensor[
   for (const [i, x] of xs.entries()) sameShape("jvp", x, tangents[i]!, `tangent ${i}`);
   const u = zeros(y.shape).add(tensor(0));
   const pulled = gradients(y, xs, { cotangent: u });
-  const along = pulled.map((g, i) => g.mul(tangents[i]!).sum()).reduce((sum, term) => sum.add(term));
+  const along = pulled
+    .map((g, i) => g.mul(tangents[i]!).sum())
+    .reduce((sum, term) => sum.add(term));
   return gradients(along, [u], { unused: "zero" })[0]!;
 }
 
@@ -157,10 +172,10 @@ export function jacobian(y: Tensor, x: Tensor): Tensor {
 }
 
 function sameShape(where: string, x: Tensor, other: Tensor, name: string): void {
-  if (x.shape.length === other.shape.length && x.shape.every((size, i) => size === other.shape[i])) return;
+  if (x.shape.length === other.shape.length && x.shape.every((size, i) => size === other.shape[i]))
+    return;
   throw new PatchClampError("SHAPE_MISMATCH", {
     where,
     problem: `${name} has shape ${showShape(other.shape)}, not ${showShape(x.shape)}.`,
   });
 }
-

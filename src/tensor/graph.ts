@@ -60,7 +60,9 @@ export function printGraph({ nodes, inputs, outputs }: Graph): string {
     const args = from.map((tensor) => names.get(tensor)!).join(" ");
     const results = made.map(define).join(" ");
     const text = JSON.stringify(attrs);
-    lines.push(`${results} = ${op.name}${args === "" ? "" : ` ${args}`}${text === "{}" ? "" : ` ${text}`}`);
+    lines.push(
+      `${results} = ${op.name}${args === "" ? "" : ` ${args}`}${text === "{}" ? "" : ` ${text}`}`,
+    );
   }
   lines.push(`return ${outputs.map((tensor) => names.get(tensor)!).join(" ")}`);
   return lines.join("\n");

@@ -2,8 +2,8 @@
 
 import { PatchClampError } from "../core/errors.ts";
 import { defineOp } from "./op.ts";
-import type { Aval, TypedArray, Value } from "./tensor.ts";
-import { apply, Tensor } from "./tensor.ts";
+import type { Aval, Tensor, TypedArray, Value } from "./tensor.ts";
+import { apply } from "./tensor.ts";
 
 /** What a leaf knows of itself. */
 export interface LeafAttrs extends Aval {
@@ -27,7 +27,11 @@ export function isLeaf(tensor: Tensor): boolean {
 
 /** A leaf without data: an argument of a function being traced. */
 export function placeholder(aval: Aval, name?: string): Tensor {
-  return apply(leafOp, [], { shape: aval.shape, dtype: aval.dtype, ...(name === undefined ? {} : { name }) });
+  return apply(leafOp, [], {
+    shape: aval.shape,
+    dtype: aval.dtype,
+    ...(name === undefined ? {} : { name }),
+  });
 }
 
 /** A leaf that holds a value, which may be on the host or on a device. */

@@ -10,7 +10,12 @@ export interface ValueRef {
 }
 
 /** An ONNX attribute value: integers are written as INT(S), other numbers must be wrapped by `float`. */
-export type OnnxAttr = number | string | readonly number[] | { readonly float: number } | { readonly floats: readonly number[] };
+export type OnnxAttr =
+  | number
+  | string
+  | readonly number[]
+  | { readonly float: number }
+  | { readonly floats: readonly number[] };
 
 /** What a lowering rule may do. Implemented by `onnx/`. */
 export interface LowerContext {
@@ -20,7 +25,11 @@ export interface LowerContext {
   /** Where the graph will run: some kernels exist, or are fast, only on some devices. */
   readonly device: Device;
   /** Adds an ONNX node with one output; `null` inputs are optional inputs left out. Domain as in `com.microsoft.Gelu`. */
-  readonly emit: (opType: string, inputs: readonly (ValueRef | null)[], attrs?: Readonly<Record<string, OnnxAttr>>) => ValueRef;
+  readonly emit: (
+    opType: string,
+    inputs: readonly (ValueRef | null)[],
+    attrs?: Readonly<Record<string, OnnxAttr>>,
+  ) => ValueRef;
   /** Adds an ONNX node with several outputs. */
   readonly emitMany: (
     opType: string,
@@ -79,7 +88,11 @@ export interface Op<A = object> {
   readonly infer: (inputs: readonly Aval[], attrs: A) => readonly Aval[];
   readonly grad: GradRule<A> | NotDifferentiable;
   /** The op in ONNX (opset 21 and com.microsoft). */
-  readonly lower: (context: LowerContext, inputs: readonly ValueRef[], attrs: A) => readonly ValueRef[];
+  readonly lower: (
+    context: LowerContext,
+    inputs: readonly ValueRef[],
+    attrs: A,
+  ) => readonly ValueRef[];
   /** The op in plain loops, where that says more than the lowering: outputs as number arrays in row-major order. */
   readonly reference?: (inputs: readonly NumberArray[], attrs: A) => readonly (readonly number[])[];
   /** Floating-point operations; default: one for every output element. */
@@ -90,7 +103,12 @@ export interface Op<A = object> {
    * For an op with one output that computes slices of some axis independently: the axis of each input that a slice
    * of `axis` of the output reads (`null`: the whole input). Lets `x.linear(w).slice(...)` compute the slice only.
    */
-  readonly sliceThrough?: (axis: number, inputs: readonly Aval[], output: Aval, attrs: A) => readonly (number | null)[] | undefined;
+  readonly sliceThrough?: (
+    axis: number,
+    inputs: readonly Aval[],
+    output: Aval,
+    attrs: A,
+  ) => readonly (number | null)[] | undefined;
 }
 
 /** A sample's input in the reference form. */
@@ -117,12 +135,18 @@ export function allOps(): ReadonlyMap<string, Op> {
 }
 
 /** A float32 sample input. */
-export function f32(shape: readonly number[], range: { low?: number; high?: number; values?: readonly number[] } = {}): SampleInput {
+export function f32(
+  shape: readonly number[],
+  range: { low?: number; high?: number; values?: readonly number[] } = {},
+): SampleInput {
   return { shape, dtype: "float32", ...range };
 }
 
 /** An int32 sample input; give its range. */
-export function i32(shape: readonly number[], range: { low?: number; high?: number; values?: readonly number[] } = {}): SampleInput {
+export function i32(
+  shape: readonly number[],
+  range: { low?: number; high?: number; values?: readonly number[] } = {},
+): SampleInput {
   return { shape, dtype: "int32", ...range };
 }
 
@@ -136,7 +160,10 @@ export function bools(shape: readonly number[], values?: readonly number[]): Sam
  *
  * @throws PatchClampError `SHAPE_MISMATCH` naming the axis that does not fit
  */
-export function broadcastShapes(where: string, ...shapes: readonly (readonly number[])[]): number[] {
+export function broadcastShapes(
+  where: string,
+  ...shapes: readonly (readonly number[])[]
+): number[] {
   const rank = Math.max(...shapes.map((shape) => shape.length));
   return Array.from({ length: rank }, (_, i) => {
     let size = 1;
@@ -167,7 +194,11 @@ export function showShape(shape: readonly number[]): string {
  *
  * @throws PatchClampError `DTYPE_MISMATCH` naming both types
  */
-export function sameDType(where: string, inputs: readonly Aval[], allowed?: readonly DType[]): DType {
+export function sameDType(
+  where: string,
+  inputs: readonly Aval[],
+  allowed?: readonly DType[],
+): DType {
   const dtype = inputs[0]!.dtype;
   const odd = inputs.find((input) => input.dtype !== dtype);
   if (odd !== undefined) {

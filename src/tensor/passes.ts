@@ -65,7 +65,11 @@ function rebuild(graph: Graph, slice: Node): Graph {
   const replaced = new Map<Tensor, Tensor>([[slice.outputs[0]!, moved]]);
   for (const user of graph.nodes) {
     if (user.id < slice.id || !user.inputs.some((input) => replaced.has(input))) continue;
-    const outputs = applyMany(user.op, user.inputs.map((input) => replaced.get(input) ?? input), user.attrs);
+    const outputs = applyMany(
+      user.op,
+      user.inputs.map((input) => replaced.get(input) ?? input),
+      user.attrs,
+    );
     for (const [i, output] of user.outputs.entries()) {
       if (user.label !== undefined) outputs[i]!.named(user.label);
       replaced.set(output, outputs[i]!);

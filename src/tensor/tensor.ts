@@ -151,7 +151,11 @@ export function nodeClock(): number {
  *
  * @returns the outputs, in the op's order
  */
-export function applyMany<A extends object>(op: Op<A>, inputs: readonly Tensor[], attrs: A): readonly Tensor[] {
+export function applyMany<A extends object>(
+  op: Op<A>,
+  inputs: readonly Tensor[],
+  attrs: A,
+): readonly Tensor[] {
   const avals = op.infer(inputs, attrs);
   const outputs: Tensor[] = [];
   const node: Node = {
@@ -183,7 +187,10 @@ export function resolveAxis(where: string, axis: number, rank: number): number {
     throw new PatchClampError("BAD_OPTION", {
       where,
       problem: `axis ${axis} is not an axis of a tensor of rank ${rank}.`,
-      fix: rank === 0 ? "give a tensor with at least one axis." : `use an integer in ${-rank}..${rank - 1}.`,
+      fix:
+        rank === 0
+          ? "give a tensor with at least one axis."
+          : `use an integer in ${-rank}..${rank - 1}.`,
       facts: { axis, rank },
     });
   }

@@ -135,6 +135,15 @@ export const fillers = templates(
   "Then it was time to go home.",
 );
 
+/** Sentences that fill time with a mood: happy / sad. */
+export const moods = templates(
+  "The sky was bright/dark.",
+  "The air was warm/cold.",
+  "{other} smiled/frowned too.",
+  "{She} told {other} the good/bad news.",
+  "{She} felt happy/sad all day.",
+);
+
 /** Endings: happy / sad. */
 export const endings = templates(
   "{She} laughed/cried all the way home.",
@@ -144,7 +153,7 @@ export const endings = templates(
   "It was the best/worst day of the year.",
   "It was the best/worst day of the year, and {name} was happy/sad.",
   "What a wonderful/terrible day!",
-  "It was such a beautiful/horrible day for {name}.",
+  "It was such a beautiful/horrible day, and {she} felt lucky/unlucky.",
   "Everything felt right/wrong.",
   "{name} went to bed with a joyful/gloomy heart.",
   "{name} went to bed with a smile/frown and had good/bad dreams.",
@@ -152,14 +161,14 @@ export const endings = templates(
   "In the end, {she} laughed/cried, and {other} felt happy/sad too.",
   "That night {she} was too excited/lonely to sleep.",
   "{She} cheered/sighed and ran home.",
-  "{Her} heart was light/heavy for a long time.",
-  "{She} felt lucky/unlucky and told {other} about the lovely/nasty day.",
+  "{Her} heart was light/heavy, and {she} smiled/frowned for a long time.",
+  "{She} told {other} about the wonderful/terrible day and laughed/cried.",
 );
 
 /** Every template, for the vocabulary. */
 export const allTemplates: readonly Template[] = [
   [meetings, asides, leads, givings, thanks],
-  [settings, events, reactions, calmEvents, fillers, endings],
+  [settings, events, reactions, moods, calmEvents, fillers, endings],
 ].flat(2);
 
 /**

@@ -12,6 +12,7 @@ import {
   events,
   fill,
   fillers,
+  moods,
   reactions,
   settings,
 } from "./stories-sentences.ts";
@@ -52,35 +53,17 @@ export interface TaleOptions {
   isCalm?: boolean;
 }
 
-/** Draws a story of 3 to 7 sentences, at most 63 words. */
+/** The most words a story has, so that a context of 64 tokens holds it after `<bos>`. */
+const longestStory = 63;
+
+/** Draws a story of 3 to 8 sentences. */
 export function drawTale(rng: Rng, options: TaleOptions): Tale {
   const { split, isCalm = rng.uniform() < 0.3 } = options;
-
-  const gift = rng.uniform() < 0.15 ? drawWithin(split, () => drawGift(rng)) : undefined;
-  const people = gift && [gift.label.giver, gift.label.receiver];
-  const [name, other] = rng.shuffle(people ?? names) as [string, string];
-  const place = gift?.cast.place ?? rng.pick(places);
-  const setting = rng.pick(settings);
-
-  const { cast, event } = drawWithin(split, () => {
-    const [colour, object] = [rng.pick(colours), rng.pick(objects)];
-    const drawn: Cast = { name, other, colour, object, place, ...pronouns(name) };
-    const count = isCalm || gift || rng.uniform() < 0.75 ? 1 : 2;
-    const template = several(rng, isCalm ? calmEvents : events, count);
-    return { cast: drawn, event: template, key: ["story", ...fill(template, drawn)].join("|") };
-  });
-
-  const reaction = isCalm || rng.uniform() < 0.5 ? [] : rng.pick(reactions);
-
-  return {
-    opening: gift?.words ?? fill(setting, cast),
-    gift: gift?.label,
-    event: [...event, ...reaction],
-    isCalm,
-    wait: several(rng, fillers, rng.categorical([3, 5, 2])),
-    ending: several(rng, endings, rng.uniform() < 0.5 ? 1 : 2),
-    cast,
-  };
+  for (;;) {
+    const tale = tryTale(rng, split, isCalm);
+    const { opening, event, wait, ending } = tale;
+    if (opening.length + event.length + wait.length + ending.length <= longestStory) return tale;
+  }
 }
 
 /** Writes a story down in one of the two moods. */
@@ -95,6 +78,35 @@ export function tell(tale: Tale, mood: Mood): { words: readonly string[]; label:
       stated: isCalm ? null : { start: opening.length, end: eventEnd },
       ending: { start: endingStart, end: endingStart + ending.length },
     },
+  };
+}
+
+/** Draws a story that may be too long. */
+function tryTale(rng: Rng, split: Split, isCalm: boolean): Tale {
+  const gift = rng.uniform() < 0.15 ? drawWithin(split, () => drawGift(rng)) : undefined;
+  const people = gift && [gift.label.giver, gift.label.receiver];
+  const [name, other] = rng.shuffle(people ?? names) as [string, string];
+  const place = gift?.cast.place ?? rng.pick(places);
+  const setting = rng.pick(settings);
+
+  const { cast, event } = drawWithin(split, () => {
+    const [colour, object] = [rng.pick(colours), rng.pick(objects)];
+    const drawn: Cast = { name, other, colour, object, place, ...pronouns(name) };
+    const count = isCalm || gift || rng.uniform() < 0.75 ? 1 : 2;
+    const template = several(rng, isCalm ? calmEvents : events, count);
+    return { cast: drawn, event: template, key: ["story", ...fill(template, drawn)].join("|") };
+  });
+
+  const reaction = isCalm || rng.uniform() < 0.4 ? [] : rng.pick(reactions);
+
+  return {
+    opening: gift?.words ?? fill(setting, cast),
+    gift: gift?.label,
+    event: [...event, ...reaction],
+    isCalm,
+    wait: several(rng, isCalm ? fillers : [...fillers, ...moods], rng.categorical([3, 5, 2])),
+    ending: several(rng, endings, rng.uniform() < 0.5 ? 1 : 2),
+    cast,
   };
 }
 

@@ -122,7 +122,7 @@ test("mood prompts show their mood, and half are happy", () => {
   expect(tasks.filter(({ mood }) => mood === "happy")).toHaveLength(250);
   for (const { prompt, mood } of tasks) {
     expect(moodOf(prompt)).toBe(mood);
-    expect(prompt).toMatch(/[.?]$/);
+    expect(prompt).toMatch(/[.?!]$/);
   }
 });
 

@@ -98,7 +98,7 @@ export function patternPrompts(
 
 /** A story to end in the mood in which it began. */
 export interface MoodPrompt {
-  /** Ends with a full stop, before the ending. */
+  /** Ends with the last sentence before the ending. */
   readonly prompt: string;
   readonly mood: Mood;
 }

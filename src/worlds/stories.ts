@@ -38,7 +38,7 @@ const kinds: readonly StoriesKind[] = ["gift", "pattern", "story"];
 const kindWeights = [0.3, 0.25, 0.45];
 
 /**
- * Draws one text of the stories world, at most 63 words, so that a context of 64 tokens holds it after `<bos>`.
+ * Draws one text of the stories world, at most 63 words long.
  *
  * @param rng - advances; the same state gives the same text
  * @throws PatchClampError `BAD_OPTION` when `split` or `kind` is none of those listed

@@ -33,14 +33,20 @@ const geluTanhOp = defineOp({
   // v = 2 sqrt(2/pi) (x + 0.044715 x^3), s = sigmoid(v), y = x s
   // dv = 2 sqrt(2/pi) (1 + 3 * 0.044715 x^2);  dy/dx = s + (y - y s) dv;  ds/dx = (s - s^2) dv
   grad: ({ inputs: [x], outputs: [y, s], cotangents: [g, gs] }) => {
-    const dv = x!.square().mul(6 * CUBIC * ROOT_2_PI).add(2 * ROOT_2_PI);
+    const dv = x!
+      .square()
+      .mul(6 * CUBIC * ROOT_2_PI)
+      .add(2 * ROOT_2_PI);
     const dy = g === null ? null : g!.mul(y!.sub(y!.mul(s!)).mul(dv).add(s!));
     const ds = gs === null ? null : gs!.mul(s!.sub(s!.square())).mul(dv);
     return [dy === null ? ds : ds === null ? dy : dy.add(ds)];
   },
   lower: ({ emit, constant }, [x]) => {
     const c = (value: number): ReturnType<typeof constant> => constant(value, "float32");
-    const inner = emit("Add", [emit("Mul", [emit("Mul", [x!, x!]), c(2 * CUBIC * ROOT_2_PI)]), c(2 * ROOT_2_PI)]);
+    const inner = emit("Add", [
+      emit("Mul", [emit("Mul", [x!, x!]), c(2 * CUBIC * ROOT_2_PI)]),
+      c(2 * ROOT_2_PI),
+    ]);
     const s = emit("Sigmoid", [emit("Mul", [x!, inner])]);
     return [emit("Mul", [x!, s]), s];
   },
@@ -57,7 +63,11 @@ const geluOp = defineOp({
   // y = x Φ(x):  dy/dx = Φ(x) + x φ(x)
   grad: ({ inputs: [x], cotangents: [g] }) => {
     const cdf = x!.mul(Math.SQRT1_2).erf().add(1).mul(0.5);
-    const pdf = x!.square().mul(-0.5).exp().mul(1 / Math.sqrt(2 * Math.PI));
+    const pdf = x!
+      .square()
+      .mul(-0.5)
+      .exp()
+      .mul(1 / Math.sqrt(2 * Math.PI));
     return [g!.mul(cdf.add(x!.mul(pdf)))];
   },
   lower: ({ emit }, [x]) => [emit("Gelu", [x!], { approximate: "none" })],

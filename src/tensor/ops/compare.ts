@@ -40,7 +40,10 @@ function comparison(name: string, onnx: string, reference: (x: number, y: number
     lower: ({ emit }, [x, y]) => [
       name === "notEqual" ? emit("Not", [emit("Equal", [x!, y!])]) : emit(onnx, [x!, y!]),
     ],
-    reference: ([x, y]) => (x!.data.length === y!.data.length ? [x!.data.map((v, i) => Number(reference(v, y!.data[i]!)))] : []),
+    reference: ([x, y]) =>
+      x!.data.length === y!.data.length
+        ? [x!.data.map((v, i) => Number(reference(v, y!.data[i]!)))]
+        : [],
     samples: [
       { inputs: [i32([6], { low: 0, high: 2 }), i32([6], { low: 0, high: 2 })], attrs: {} },
       { inputs: [f32([2, 1]), f32([3])], attrs: {} },
@@ -57,7 +60,10 @@ const COMPARISONS = {
   greaterEqual: comparison("greaterEqual", "GreaterOrEqual", (x, y) => x >= y),
 } as const;
 for (const [name, op] of Object.entries(COMPARISONS)) {
-  Tensor.prototype[name as keyof typeof COMPARISONS] = function method(this: Tensor, other: Tensor | number): Tensor {
+  Tensor.prototype[name as keyof typeof COMPARISONS] = function method(
+    this: Tensor,
+    other: Tensor | number,
+  ): Tensor {
     return apply(op, [this, asTensor(other, this.dtype)], {});
   };
 }

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 
-import { gradients, randn, tensor } from "../../runtime/index.ts";
+import { account, gradients, randn, tensor } from "../../runtime/index.ts";
 import type { Tensor } from "../tensor.ts";
 import { conv1d, conv2d } from "./convolution.ts";
 
@@ -38,6 +38,13 @@ test("the bias is added to every output of its channel", async () => {
   ]);
   const y = conv2d(x, randn([2, 1, 1, 1], { seed: 1 }), { bias: tensor([3, -1]) });
   expect(await y.data()).toEqual(Float32Array.of(3, 3, 3, 3, -1, -1, -1, -1));
+});
+
+test("a convolution costs two operations for every product", () => {
+  const y = conv2d(randn([2, 4, 6, 6], { seed: 1 }), randn([8, 2, 3, 3], { seed: 2 }), {
+    groups: 2,
+  });
+  expect(account([y]).flops).toBe(2 * (2 * 8 * 4 * 4) * (2 * 3 * 3));
 });
 
 test("windows that tile the image give what the sliding convolution gives, and its gradients", async () => {

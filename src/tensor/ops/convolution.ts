@@ -5,11 +5,12 @@
 // kernel the same gradient, the correlation of the shifted input with g.
 
 import { PatchClampError } from "../../core/errors.ts";
-import type { LowerContext, Op, ValueRef } from "../op.ts";
+import type { Op } from "../op.ts";
 import { defineOp, f32, sameDType, showShape } from "../op.ts";
-import type { Aval } from "../tensor.ts";
 import { apply, sizeOf, Tensor } from "../tensor.ts";
-import type { Geometry, Padding, PerAxis } from "./_windows.ts";
+import type { ConvAttrs, ConvTransposeAttrs } from "./_conv-lowering.ts";
+import { emitTransposed, onnxGeometry } from "./_conv-lowering.ts";
+import type { Padding, PerAxis } from "./_windows.ts";
 import {
   asFloat,
   eachTap,
@@ -18,7 +19,6 @@ import {
   padSpace,
   perAxis,
   shifted,
-  span,
   windows,
 } from "./_windows.ts";
 
@@ -43,15 +43,6 @@ export interface ConvOptions {
   dilation?: PerAxis<number>;
   /** Channels are cut into this many groups which do not see each other; default 1. */
   groups?: number;
-}
-
-interface ConvAttrs extends Geometry {
-  readonly groups: number;
-}
-
-interface ConvTransposeAttrs extends ConvAttrs {
-  /** Spatial shape of the result: a stride above 1 leaves it open. */
-  readonly size: readonly number[];
 }
 
 // Kernels with more elements than this get their gradient from one convolution instead of one product an element:
@@ -95,6 +86,7 @@ const convOp: Op<ConvAttrs> = defineOp<ConvAttrs>({
   lower: ({ emit }, [x, w, b], attrs) => [
     emit("Conv", b === undefined ? [x!, w!] : [x!, w!, b], onnxGeometry(attrs)),
   ],
+  flops: ([, w], [y]) => 2 * sizeOf(y!.shape) * sizeOf(w!.shape.slice(1)),
   reference: ([x, w, b], attrs) => {
     const shape = convOp.infer([x!, w!].map(asFloat), attrs)[0]!.shape;
     const plane = sizeOf(shape.slice(2));
@@ -239,14 +231,8 @@ export const convTransposeOp: Op<ConvTransposeAttrs> = defineOp<ConvTransposeAtt
     apply(convOp, [g!, w!], attrs),
     kernelGradient(g!, y!, w!.shape, attrs),
   ],
-  lower: (ctx, [y, w], attrs) => [
-    flippedPadding(ctx.inputs, attrs) === undefined
-      ? ctx.emit("ConvTranspose", [y!, w!], {
-          ...onnxGeometry(attrs),
-          output_padding: unreadRows(ctx.inputs, attrs),
-        })
-      : flippedConv(ctx, y!, w!, attrs),
-  ],
+  lower: (ctx, [y, w], attrs) => [emitTransposed(ctx, y!, w!, attrs)],
+  flops: ([y, w]) => 2 * sizeOf(y!.shape) * sizeOf(w!.shape.slice(1)),
   reference: ([y, w], attrs) => {
     const shape = convTransposeOp.infer([y!, w!].map(asFloat), attrs)[0]!.shape;
     const x = Array.from({ length: sizeOf(shape) }, () => 0);
@@ -325,70 +311,6 @@ Tensor.prototype.conv2d = function conv2dMethod(this: Tensor, w, options) {
 
 function spatialAxes(x: Tensor): number[] {
   return x.shape.slice(2).map((_, i) => i + 2);
-}
-
-function onnxGeometry({
-  stride,
-  before,
-  after,
-  dilation,
-  groups,
-}: ConvAttrs): Record<string, number | readonly number[]> {
-  return { strides: stride, pads: [...before, ...after], dilations: dilation, group: groups };
-}
-
-/** Input positions at the end which no window read, by axis. */
-function unreadRows([y, w]: readonly Aval[], attrs: ConvTransposeAttrs): number[] {
-  return attrs.size.map((size, i) => {
-    const covered =
-      (y!.shape[i + 2]! - 1) * attrs.stride[i]! + span(w!.shape[i + 2]!, attrs.dilation[i]!);
-    return size + attrs.before[i]! + attrs.after[i]! - covered;
-  });
-}
-
-/** The padding under which T is a convolution with the kernel flipped; `undefined` when a stride or crop rules it out. */
-function flippedPadding([, w]: readonly Aval[], attrs: ConvTransposeAttrs): number[] | undefined {
-  const room = (sides: readonly number[]): number[] =>
-    sides.map((size, i) => span(w!.shape[i + 2]!, attrs.dilation[i]!) - 1 - size);
-  const pads = [...room(attrs.before), ...room(attrs.after)];
-  return attrs.stride.every((step) => step === 1) && pads.every((size) => size >= 0)
-    ? pads
-    : undefined;
-}
-
-/** T at stride 1 as a Conv with flipped kernel and its channels exchanged, which runs 1.6 times as fast as ConvTranspose. */
-function flippedConv(
-  ctx: LowerContext,
-  y: ValueRef,
-  w: ValueRef,
-  attrs: ConvTransposeAttrs,
-): ValueRef {
-  const { emit, constant, inputs } = ctx;
-  const [out = 0, perGroup = 0, ...kernel] = inputs[1]!.shape;
-  const axes = kernel.map((_, i) => i + 2);
-  const all = (value: number): ValueRef =>
-    constant(
-      axes.map(() => value),
-      "int64",
-    );
-  const flipped = emit("Slice", [w, all(-1), all(-(2 ** 31)), constant(axes, "int64"), all(-1)]);
-  const { groups } = attrs;
-  const perOut = out / groups;
-  const grouped = emit("Reshape", [
-    flipped,
-    constant([groups, perOut, perGroup, ...kernel], "int64"),
-  ]);
-  const exchanged = emit("Transpose", [grouped], {
-    perm: [0, 2, 1, ...kernel.map((_, i) => i + 3)],
-  });
-  const kernelT = emit("Reshape", [
-    exchanged,
-    constant([groups * perGroup, perOut, ...kernel], "int64"),
-  ]);
-  return emit("Conv", [y, kernelT], {
-    ...onnxGeometry(attrs),
-    pads: flippedPadding(inputs, attrs)!,
-  });
 }
 
 function geometry1(part: Partial<ConvAttrs>): ConvAttrs {

@@ -123,7 +123,8 @@ function toHost(values: readonly (number | boolean)[], dtype: DType): TypedArray
     });
   }
   const data = hostArray(dtype, values.length);
-  for (const [i, v] of values.entries()) data[i] = dtype === "bool" ? Number(v !== 0 && v !== false) : Number(v);
+  for (const [i, v] of values.entries())
+    data[i] = dtype === "bool" ? Number(v !== 0 && v !== false) : Number(v);
   return data;
 }
 
@@ -150,14 +151,20 @@ function checkCount(count: number, shape: readonly number[]): void {
   throw new PatchClampError("SHAPE_MISMATCH", {
     where: "tensor",
     problem: `${count} values do not fill the shape ${showShape(shape)}.`,
-    fix: bad === undefined ? `give ${sizeOf(shape)} values, or another shape.` : "use whole sizes of at least 0.",
+    fix:
+      bad === undefined
+        ? `give ${sizeOf(shape)} values, or another shape.`
+        : "use whole sizes of at least 0.",
   });
 }
 
 /** The integers from `start` in steps of `step`, as int32 data. */
 export function arange(count: number, options: { start?: number; step?: number } = {}): Tensor {
   const { start = 0, step = 1 } = options;
-  return fromHost(Int32Array.from({ length: count }, (_, i) => start + i * step), { shape: [count], dtype: "int32" });
+  return fromHost(
+    Int32Array.from({ length: count }, (_, i) => start + i * step),
+    { shape: [count], dtype: "int32" },
+  );
 }
 
 /** The identity matrix, [n, n]. */
@@ -176,7 +183,10 @@ export function randn(shape: readonly number[], options: { seed: number; scale?:
 }
 
 /** Uniform data in [low, high) from a seed (default 0..1). */
-export function rand(shape: readonly number[], options: { seed: number; low?: number; high?: number }): Tensor {
+export function rand(
+  shape: readonly number[],
+  options: { seed: number; low?: number; high?: number },
+): Tensor {
   const { seed, low = 0, high = 1 } = options;
   const data = new Rng(seed).uniforms(sizeOf(shape));
   for (let i = 0; i < data.length; i++) data[i] = low + (high - low) * data[i]!;

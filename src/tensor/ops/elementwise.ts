@@ -65,11 +65,20 @@ function broadcastAxis(axis: number, input: Aval, output: Aval): number | null {
 
 type Partials = (x: Tensor, y: Tensor, z: Tensor, g: Tensor) => readonly [Tensor, Tensor];
 
-function binary(name: string, onnx: string, partials: Partials, reference: (x: number, y: number) => number, range = {}): Op {
+function binary(
+  name: string,
+  onnx: string,
+  partials: Partials,
+  reference: (x: number, y: number) => number,
+  range = {},
+): Op {
   return defineOp({
     name,
     infer: ([x, y]) => [
-      { shape: broadcastShapes(name, x!.shape, y!.shape), dtype: sameDType(name, [x!, y!], NUMERIC) },
+      {
+        shape: broadcastShapes(name, x!.shape, y!.shape),
+        dtype: sameDType(name, [x!, y!], NUMERIC),
+      },
     ],
     // dx = g * dz/dx, summed over what broadcasting repeated
     grad: ({ inputs: [x, y], outputs: [z], cotangents: [g] }) => {
@@ -77,8 +86,10 @@ function binary(name: string, onnx: string, partials: Partials, reference: (x: n
       return [dx.sumTo(x!.shape), dy.sumTo(y!.shape)];
     },
     lower: ({ emit }, [x, y]) => [emit(onnx, [x!, y!])],
-    sliceThrough: (axis, inputs, output) => inputs.map((input) => broadcastAxis(axis, input, output)),
-    reference: ([x, y]) => (x!.shape.join() === y!.shape.join() ? [x!.data.map((v, i) => reference(v, y!.data[i]!))] : []),
+    sliceThrough: (axis, inputs, output) =>
+      inputs.map((input) => broadcastAxis(axis, input, output)),
+    reference: ([x, y]) =>
+      x!.shape.join() === y!.shape.join() ? [x!.data.map((v, i) => reference(v, y!.data[i]!))] : [],
     samples: [
       { inputs: [f32([2, 3], range), f32([2, 3], range)], attrs: {} },
       { inputs: [f32([2, 1, 3], range), f32([4, 1], range)], attrs: {} },
@@ -87,9 +98,24 @@ function binary(name: string, onnx: string, partials: Partials, reference: (x: n
   });
 }
 
-const addOp = binary("add", "Add", (_x, _y, _z, g) => [g, g], (x, y) => x + y);
-const subOp = binary("sub", "Sub", (_x, _y, _z, g) => [g, g.neg()], (x, y) => x - y);
-const mulOp = binary("mul", "Mul", (x, y, _z, g) => [g.mul(y), g.mul(x)], (x, y) => x * y);
+const addOp = binary(
+  "add",
+  "Add",
+  (_x, _y, _z, g) => [g, g],
+  (x, y) => x + y,
+);
+const subOp = binary(
+  "sub",
+  "Sub",
+  (_x, _y, _z, g) => [g, g.neg()],
+  (x, y) => x - y,
+);
+const mulOp = binary(
+  "mul",
+  "Mul",
+  (x, y, _z, g) => [g.mul(y), g.mul(x)],
+  (x, y) => x * y,
+);
 const divOp = binary(
   "div",
   "Div",
@@ -113,9 +139,19 @@ const maximumOp = binary(
   Math.max,
 );
 
-const BINARY = { add: addOp, sub: subOp, mul: mulOp, div: divOp, minimum: minimumOp, maximum: maximumOp } as const;
+const BINARY = {
+  add: addOp,
+  sub: subOp,
+  mul: mulOp,
+  div: divOp,
+  minimum: minimumOp,
+  maximum: maximumOp,
+} as const;
 for (const [name, op] of Object.entries(BINARY)) {
-  Tensor.prototype[name as keyof typeof BINARY] = function method(this: Tensor, other: Operand): Tensor {
+  Tensor.prototype[name as keyof typeof BINARY] = function method(
+    this: Tensor,
+    other: Operand,
+  ): Tensor {
     return apply(op, [this, asTensor(other, this.dtype)], {});
   };
 }
@@ -129,7 +165,10 @@ interface Unary {
   readonly dtypes?: readonly DType[];
 }
 
-function unary(name: string, { onnx, derivative, reference, range = {}, dtypes = ["float32"] }: Unary): Op {
+function unary(
+  name: string,
+  { onnx, derivative, reference, range = {}, dtypes = ["float32"] }: Unary,
+): Op {
   return defineOp({
     name,
     infer: ([x]) => [{ shape: x!.shape, dtype: sameDType(name, [x!], dtypes) }],
@@ -137,7 +176,9 @@ function unary(name: string, { onnx, derivative, reference, range = {}, dtypes =
     grad: ({ inputs: [x], outputs: [y], cotangents: [g] }: GradContext<object>) => [
       derivative === undefined ? null : g!.mul(derivative(x!, y!)),
     ],
-    lower: (context, [x]) => [typeof onnx === "string" ? context.emit(onnx, [x!]) : onnx(context, x!)],
+    lower: (context, [x]) => [
+      typeof onnx === "string" ? context.emit(onnx, [x!]) : onnx(context, x!),
+    ],
     sliceThrough: (axis) => [axis],
     reference: ([x]) => [x!.data.map(reference)],
     samples: [
@@ -152,7 +193,12 @@ const awayFromZero = { values: [-1.3, -0.7, -0.4, 0.45, 0.8, 1.6] };
 const UNARY = {
   neg: unary("neg", { onnx: "Neg", derivative: () => -1, reference: (x) => -x, dtypes: NUMERIC }),
   exp: unary("exp", { onnx: "Exp", derivative: (_, y) => y, reference: Math.exp }),
-  log: unary("log", { onnx: "Log", derivative: (x) => x.reciprocal(), reference: Math.log, range: { low: 0.5, high: 3 } }),
+  log: unary("log", {
+    onnx: "Log",
+    derivative: (x) => x.reciprocal(),
+    reference: Math.log,
+    range: { low: 0.5, high: 3 },
+  }),
   sqrt: unary("sqrt", {
     onnx: "Sqrt",
     derivative: (_, y) => y.reciprocal().mul(0.5),
@@ -176,7 +222,11 @@ const UNARY = {
   sin: unary("sin", { onnx: "Sin", derivative: (x) => x.cos(), reference: Math.sin }),
   cos: unary("cos", { onnx: "Cos", derivative: (x) => x.sin().neg(), reference: Math.cos }),
   // 1 - y^2
-  tanh: unary("tanh", { onnx: "Tanh", derivative: (_, y) => y.square().neg().add(1), reference: Math.tanh }),
+  tanh: unary("tanh", {
+    onnx: "Tanh",
+    derivative: (_, y) => y.square().neg().add(1),
+    reference: Math.tanh,
+  }),
   // y (1 - y)
   sigmoid: unary("sigmoid", {
     onnx: "Sigmoid",
@@ -186,10 +236,18 @@ const UNARY = {
   // 2 / sqrt(pi) exp(-x^2); the reference is Abramowitz & Stegun 1964, eq. (7.1.26), error below 1.5e-7
   erf: unary("erf", {
     onnx: "Erf",
-    derivative: (x) => x.square().neg().exp().mul(2 / Math.sqrt(Math.PI)),
+    derivative: (x) =>
+      x
+        .square()
+        .neg()
+        .exp()
+        .mul(2 / Math.sqrt(Math.PI)),
     reference: (x) => {
       const t = 1 / (1 + 0.3275911 * Math.abs(x));
-      const tail = t * (0.254829592 + t * (-0.284496736 + t * (1.421413741 + t * (-1.453152027 + t * 1.061405429))));
+      const tail =
+        t *
+        (0.254829592 +
+          t * (-0.284496736 + t * (1.421413741 + t * (-1.453152027 + t * 1.061405429))));
       return Math.sign(x) * (1 - tail * Math.exp(-x * x));
     },
   }),
@@ -197,7 +255,10 @@ const UNARY = {
   softplus: unary("softplus", {
     onnx: ({ emit, constant }, x) => {
       const decay = emit("Exp", [emit("Neg", [emit("Abs", [x])])]);
-      return emit("Add", [emit("Relu", [x]), emit("Log", [emit("Add", [decay, constant(1, "float32")])])]);
+      return emit("Add", [
+        emit("Relu", [x]),
+        emit("Log", [emit("Add", [decay, constant(1, "float32")])]),
+      ]);
     },
     derivative: (x) => x.sigmoid(),
     reference: (x) => Math.log1p(Math.exp(x)),
@@ -260,7 +321,9 @@ const clipOp = defineOp<ClipAttrs>({
     return [emit("Clip", [x!, bound(min), bound(max)])];
   },
   sliceThrough: (axis) => [axis],
-  reference: ([x], { min = -Infinity, max = Infinity }) => [x!.data.map((v) => Math.min(Math.max(v, min), max))],
+  reference: ([x], { min = -Infinity, max = Infinity }) => [
+    x!.data.map((v) => Math.min(Math.max(v, min), max)),
+  ],
   samples: [
     { inputs: [f32([6], awayFromZero)], attrs: { min: -0.6, max: 1 } },
     { inputs: [f32([6], awayFromZero)], attrs: { max: 0.6 } },
@@ -275,9 +338,15 @@ const clipOp = defineOp<ClipAttrs>({
 export function clip(x: Tensor, range: { min?: number; max?: number }): Tensor {
   const { min, max } = range;
   if (Number.isNaN(min) || Number.isNaN(max) || (min ?? -Infinity) > (max ?? Infinity)) {
-    throw new PatchClampError("BAD_OPTION", { where: "clip", problem: `there is no value in ${min}..${max}.` });
+    throw new PatchClampError("BAD_OPTION", {
+      where: "clip",
+      problem: `there is no value in ${min}..${max}.`,
+    });
   }
-  return apply(clipOp, [x], { ...(min === undefined ? {} : { min }), ...(max === undefined ? {} : { max }) });
+  return apply(clipOp, [x], {
+    ...(min === undefined ? {} : { min }),
+    ...(max === undefined ? {} : { max }),
+  });
 }
 
 Tensor.prototype.clip = function method(this: Tensor, range): Tensor {
@@ -294,11 +363,17 @@ const castOp = defineOp<CastAttrs>({
   // between float types the gradient is cast back
   grad: ({ inputs: [x], cotangents: [g] }) => {
     const isFloat = x!.dtype === "float32" || x!.dtype === "float16";
-    return [isFloat && (g!.dtype === "float32" || g!.dtype === "float16") ? g!.cast(x!.dtype) : null];
+    return [
+      isFloat && (g!.dtype === "float32" || g!.dtype === "float16") ? g!.cast(x!.dtype) : null,
+    ];
   },
   lower: ({ emit }, [x], { dtype }) => [emit("Cast", [x!], { to: ONNX_TYPE[dtype] })],
   sliceThrough: (axis) => [axis],
-  reference: ([x], { dtype }) => [x!.data.map((v) => (dtype === "bool" ? Number(v !== 0) : dtype === "float16" ? v : Math.trunc(v)))],
+  reference: ([x], { dtype }) => [
+    x!.data.map((v) =>
+      dtype === "bool" ? Number(v !== 0) : dtype === "float16" ? v : Math.trunc(v),
+    ),
+  ],
   samples: [
     { inputs: [f32([4], { values: [-1.5, 0, 2.5, 1] })], attrs: { dtype: "int32" } },
     { inputs: [f32([3], { values: [0, 2, -1] })], attrs: { dtype: "bool" } },

@@ -8,6 +8,7 @@ export * from "./elementwise.ts";
 export * from "./indexing.ts";
 export * from "./masks.ts";
 export * from "./matmul.ts";
+export * from "./joining.ts";
 export * from "./movement.ts";
 export * from "./normalise.ts";
 export * from "./order.ts";

@@ -92,7 +92,11 @@ const matmulOp = defineOp<MatmulAttrs>({
 
 // Two matrices: Gemm. Batches: MatMul, and FusedMatMul where an operand is transposed, which spares the copy; it is
 // a contrib kernel that WebGPU lacks.
-function lowerMatmul(context: LowerContext, [a, b]: readonly ValueRef[], attrs: MatmulAttrs): ValueRef[] {
+function lowerMatmul(
+  context: LowerContext,
+  [a, b]: readonly ValueRef[],
+  attrs: MatmulAttrs,
+): ValueRef[] {
   const { emit, inputs, device } = context;
   const { transposeA, transposeB } = attrs;
   const isFloat = inputs[0]!.dtype === "float32";
@@ -103,7 +107,10 @@ function lowerMatmul(context: LowerContext, [a, b]: readonly ValueRef[], attrs: 
   if (!transposeA && !transposeB) return [emit("MatMul", [a!, b!])];
   if (isFloat && device !== "webgpu") {
     return [
-      emit("com.microsoft.FusedMatMul", [a!, b!], { transA: Number(transposeA), transB: Number(transposeB) }),
+      emit("com.microsoft.FusedMatMul", [a!, b!], {
+        transA: Number(transposeA),
+        transB: Number(transposeB),
+      }),
     ];
   }
   const swapped = (x: ValueRef, { shape }: Aval): ValueRef => {
@@ -169,8 +176,11 @@ const linearOp: Op<LinearAttrs> = defineOp<LinearAttrs>({
   // one Gemm over all rows: measured faster than MatMul on 3-D input when the weights are graph inputs
   lower: ({ emit, constant, inputs, outputs }, [x, w, b], { transposed }) => {
     const shape = inputs[0]!.shape;
-    const flat = shape.length === 2 ? x! : emit("Reshape", [x!, constant([-1, shape.at(-1)!], "int64")]);
-    const y = emit("Gemm", b === undefined ? [flat, w!] : [flat, w!, b], { transB: Number(transposed) });
+    const flat =
+      shape.length === 2 ? x! : emit("Reshape", [x!, constant([-1, shape.at(-1)!], "int64")]);
+    const y = emit("Gemm", b === undefined ? [flat, w!] : [flat, w!, b], {
+      transB: Number(transposed),
+    });
     return [shape.length === 2 ? y : emit("Reshape", [y, constant(outputs[0]!.shape, "int64")])];
   },
   sliceThrough: (axis, inputs, output) =>

@@ -132,6 +132,19 @@ Tensor.prototype.layerNorm = function method(this: Tensor, gain, bias, options):
   return layerNorm(this, gain, bias, options);
 };
 
+/** The norm and its scale in plain ops: the single op of WebGPU leaves the scale unwritten. */
+function emitRmsNorm(
+  { emit, constant }: LowerContext,
+  x: ValueRef,
+  gain: ValueRef,
+  epsilon: number,
+): ValueRef[] {
+  const square = emit("ReduceMean", [emit("Mul", [x, x]), constant([-1], "int64")]);
+  const root = emit("Sqrt", [emit("Add", [square, constant(epsilon, "float32")])]);
+  const scale = emit("Reciprocal", [root]);
+  return [emit("Mul", [emit("Mul", [x, scale]), gain]), scale];
+}
+
 const rmsNormOp = defineOp<NormAttrs>({
   name: "rmsNorm",
   infer: (inputs) => inferNorm("rmsNorm", inputs, 1),
@@ -147,12 +160,14 @@ const rmsNormOp = defineOp<NormAttrs>({
   },
   // ONNX Runtime's own op of ONNX's domain, where it is older than RMSNormalization
   lower: (context, [x, gain = emitOnes(context)], { epsilon }) =>
-    context.emitMany(
-      "SimplifiedLayerNormalization",
-      [x!, gain],
-      { axis: -1, epsilon: { float: epsilon } },
-      2,
-    ),
+    context.device === "webgpu"
+      ? emitRmsNorm(context, x!, gain, epsilon)
+      : context.emitMany(
+          "SimplifiedLayerNormalization",
+          [x!, gain],
+          { axis: -1, epsilon: { float: epsilon } },
+          2,
+        ),
   reference: (inputs, { epsilon }) => normOf(inputs, epsilon, false),
   flops: ([x]) => 4 * sizeOf(x!.shape),
   samples: [

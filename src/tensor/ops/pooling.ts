@@ -63,6 +63,7 @@ const maxPoolOp = defineOp<PoolAttrs>({
     return [cropSpace(dx!, x!.shape.slice(2), attrs)];
   },
   lower: ({ emit }, [x], attrs) => [emit("MaxPool", [x!], onnxWindow(attrs))],
+  flops: (_, [y], { kernel }) => sizeOf(y!.shape) * sizeOf(kernel),
   reference: ([x], attrs) => poolReference(x!, attrs, -Infinity, Math.max),
   samples: [
     { inputs: [f32([2, 3, 7])], attrs: { kernel: [3], ...pool([2]) } }, // overlapping windows
@@ -100,6 +101,7 @@ const avgPoolOp = defineOp<PoolAttrs>({
   lower: ({ emit }, [x], attrs) => [
     emit("AveragePool", [x!], { ...onnxWindow(attrs), count_include_pad: 1 }),
   ],
+  flops: (_, [y], { kernel }) => sizeOf(y!.shape) * sizeOf(kernel),
   reference: ([x], attrs) =>
     poolReference(x!, attrs, 0, (sum, value) => sum + value / sizeOf(attrs.kernel)),
   samples: [

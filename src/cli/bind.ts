@@ -1,0 +1,140 @@
+// From commands as data to Commander, which parses and prints help.
+
+import { basename, dirname, extname } from "node:path";
+
+import { Command as Program, Option } from "commander";
+
+import { printReport, reportPage } from "../report/index.ts";
+import type { Report } from "../report/index.ts";
+import { nodeFiles } from "../runtime/node-files.ts";
+import type { Call, Command, Host, Operand, OptionSpecs, OptionsOf, Outcome } from "./command.ts";
+import { vegaScripts } from "./vega-scripts.ts";
+
+/**
+ * Adds a command to a program.
+ *
+ * @param done - gets the exit code of the command once it has run
+ */
+export function bind(program: Program, spec: Command, host: Host, done: (exitCode: number) => void): void {
+  const words = spec.name.split(" ");
+  const parent = words.slice(0, -1).reduce((at, word) => at.commands.find((child) => child.name() === word)!, program);
+  const bound = parent
+    .command(words.at(-1)!)
+    .summary(spec.summary)
+    .description(spec.summary)
+    .usage(usageOf(spec));
+  for (const operand of spec.operands) bound.argument(`[${operand.name}]`, operandHelp(operand));
+  for (const [key, option] of Object.entries(spec.options)) bound.addOption(optionOf(key, option));
+  if (spec.formats !== undefined) {
+    bound.option("--out <file>", `also save it as ${spec.formats.map((format) => `.${format}`).join(" or ")}`);
+  }
+  bound.option("--json", "print one JSON document and nothing else");
+  bound.option("--debug", "print the stack of an unexpected error");
+  bound.addHelpText("after", `\nExamples:\n${spec.examples.map((line) => `  $ patchclamp ${line}`).join("\n")}`);
+  bound.action(async () => {
+    const given = bound.opts<Record<string, unknown>>();
+    const isJson = given["json"] === true;
+    const out = spec.formats === undefined ? undefined : (given["out"] as string | undefined);
+    const format = out === undefined ? undefined : formatOf(bound, out, spec.formats!);
+    const call = callOf(host, isJson, operandsOf(bound, spec.operands), given as OptionsOf<OptionSpecs>);
+    const outcome = await spec.run(call);
+    if (isJson) host.stdout(`${JSON.stringify(outcome.data, null, 2)}\n`);
+    else if (outcome.report !== undefined) call.show(outcome.report);
+    if (out !== undefined) {
+      await nodeFiles(dirname(out)).write(basename(out), await contentOf(outcome, format!));
+      call.note(`Saved ${out}.`);
+    }
+    done(outcome.exitCode ?? 0);
+  });
+}
+
+function usageOf({ operands, options }: Command): string {
+  const names = operands.map(({ name, default: standard }) => (standard === undefined ? `<${name}>` : `[${name}]`));
+  return [...names, ...(Object.keys(options).length > 0 ? ["[options]"] : [])].join(" ");
+}
+
+function operandHelp({ help, default: standard }: Operand): string {
+  return standard === undefined ? help : `${help} (default: ${standard})`;
+}
+
+function optionOf(key: string, { value, help, parse, isList, default: standard }: OptionSpecs[string]): Option {
+  const name = `--${key.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
+  const option = new Option(value === undefined ? name : `${name} <${value}${isList ? "..." : ""}>`, help);
+  if (parse !== undefined) option.argParser(parse);
+  if (standard !== undefined) {
+    const isQuiet = standard === false || (Array.isArray(standard) && standard.length === 0);
+    option.default(standard, isQuiet ? undefined : String(standard));
+  }
+  return option;
+}
+
+/** Gives words to operands; those with a default are skipped from the left when words are missing. */
+function operandsOf(bound: Program, operands: readonly Operand[]): Record<string, string> {
+  const words = [...bound.args];
+  let missing = operands.length - words.length;
+  const found: Record<string, string> = {};
+  for (const { name, default: standard } of operands) {
+    if (missing > 0 && standard !== undefined) {
+      found[name] = standard;
+      missing--;
+      continue;
+    }
+    const word = words.shift();
+    if (word === undefined || (missing === 0 && isPlace(word) && name === "prompt")) {
+      bound.error(
+        `error: the ${name} is missing; write it before the options: patchclamp ${fullName(bound)} ${bound.usage()}`,
+        { exitCode: 2 },
+      );
+    }
+    found[name] = word;
+  }
+  return found;
+}
+
+/** Whether a word names a network, so that it is hardly meant as a prompt. */
+function isPlace(word: string): boolean {
+  return word.startsWith("organism:");
+}
+
+function fullName(bound: Program): string {
+  const above = bound.parent;
+  return above === null || above.parent === null ? bound.name() : `${fullName(above)} ${bound.name()}`;
+}
+
+function formatOf(bound: Program, out: string, formats: readonly string[]): string {
+  const format = extname(out).slice(1);
+  if (formats.includes(format)) return format;
+  return bound.error(
+    `error: --out is ${out}, but this command saves ${formats.map((known) => `.${known}`).join(" or ")} files.`,
+    { exitCode: 2 },
+  );
+}
+
+function callOf(
+  host: Host,
+  isJson: boolean,
+  operands: Record<string, string>,
+  options: OptionsOf<OptionSpecs>,
+): Call<OptionSpecs> {
+  const print = (line: string): void => {
+    if (!isJson) host.stdout(line);
+  };
+  return {
+    host,
+    operands,
+    options,
+    print,
+    show: (report: Report) => print(printReport(report, { width: host.width, color: host.color })),
+    note: (line) => host.stderr(`${line}\n`),
+  };
+}
+
+async function contentOf({ data, report, files = {} }: Outcome, format: string): Promise<Uint8Array> {
+  const own = files[format];
+  if (own !== undefined) return own();
+  const content =
+    format === "html" && report !== undefined
+      ? reportPage(report, { scripts: await vegaScripts() })
+      : `${JSON.stringify(data, null, 2)}\n`;
+  return new TextEncoder().encode(content);
+}

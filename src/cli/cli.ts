@@ -1,0 +1,96 @@
+// The command line as a function, so that tests and programs can call it as the terminal does.
+
+import { Command as Program, CommanderError } from "commander";
+
+import { PatchClampError } from "../core/errors.ts";
+import { bind } from "./bind.ts";
+import { capture } from "./capture.ts";
+import type { Command, Host } from "./command.ts";
+import { demo } from "./demo.ts";
+import { organismsCheck, organismsList, organismsTrain } from "./organisms.ts";
+import { run } from "./run.ts";
+import { sites } from "./sites.ts";
+import { steer } from "./steer.ts";
+
+/** Every command, in the order of the help. A command of two words stands after the one it belongs to. */
+export const commands: readonly Command[] = [
+  demo,
+  run,
+  sites,
+  capture,
+  steer,
+  organismsList,
+  organismsTrain,
+  organismsCheck,
+];
+
+/**
+ * Runs one command line.
+ *
+ * @param argv - words after `patchclamp`
+ * @returns the exit code: 0 when it went well, 1 when the command failed, 2 when it was not called rightly
+ */
+export async function runCli(argv: readonly string[], host: Host): Promise<number> {
+  const isJson = argv.includes("--json");
+  let exitCode = 0;
+  const program = programFor(host, isJson, (code) => (exitCode = code));
+  try {
+    await program.parseAsync([...argv], { from: "user" });
+    return exitCode;
+  } catch (error) {
+    const failure = failureOf(error);
+    if (failure.exitCode === 0) return 0; // help was asked for
+    if (isJson) host.stdout(`${JSON.stringify({ error: failure.json }, null, 2)}\n`);
+    else if (failure.text !== undefined) host.stderr(`${failure.text}\n`);
+    if (failure.isBug && argv.includes("--debug")) host.stderr(`${(error as Error).stack ?? ""}\n`);
+    return failure.exitCode;
+  }
+}
+
+function programFor(host: Host, isJson: boolean, done: (exitCode: number) => void): Program {
+  const program = new Program("patchclamp")
+    .description("Record and steer the activations of neural networks.")
+    .usage("<command> [options]")
+    .helpCommand(false)
+    .exitOverride()
+    .configureOutput({
+      writeOut: host.stdout,
+      writeErr: (text) => {
+        if (!isJson) host.stderr(text);
+      },
+      getOutHelpWidth: () => host.width,
+      getErrHelpWidth: () => host.width,
+      getOutHasColors: () => host.color > 0,
+      getErrHasColors: () => host.color > 0,
+    })
+    .showHelpAfterError("Add --help to see what it takes.");
+  for (const command of commands) bind(program, command, host, done);
+  return program;
+}
+
+interface Failure {
+  readonly exitCode: 0 | 1 | 2;
+  readonly json: Readonly<Record<string, unknown>>;
+  /** For standard error; undefined when it is there already. */
+  readonly text?: string;
+  readonly isBug?: boolean;
+}
+
+function failureOf(error: unknown): Failure {
+  if (error instanceof CommanderError) {
+    const message = error.message.replace(/^error: /, "");
+    return { exitCode: error.exitCode === 0 ? 0 : 2, json: { code: "USAGE", message } };
+  }
+  if (error instanceof PatchClampError) {
+    const { code, message, fix, facts } = error;
+    const [problem] = message.split("\n  fix: ");
+    return { exitCode: 1, text: message, json: { code, message: problem, fix, facts } };
+  }
+  const message = error instanceof Error ? error.message : String(error);
+  return {
+    exitCode: 1,
+    isBug: true,
+    text: `This is a bug in PatchClamp: ${message}\n  fix: run it again with --debug, and report what it prints.`,
+    json: { code: "BUG", message },
+  };
+}

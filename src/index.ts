@@ -1,0 +1,17 @@
+// What `patchclamp` exports: networks, tensors with an engine under them, reports, and the organisms that come along.
+
+export * from "./runtime/index.ts";
+export * from "./network/index.ts";
+export { PatchClampError, type ErrorCode } from "./core/errors.ts";
+export { memoryFiles, type Files } from "./core/files.ts";
+export { Rng } from "./core/rng.ts";
+export {
+  buildNetwork,
+  openNetwork,
+  saveNetwork,
+  type LoadOptions,
+  type NetworkToSave,
+} from "./checkpoints/load.ts";
+export { families, gpt2Family, llamaFamily } from "./architectures/index.ts";
+export { loadNetwork } from "./organisms/load-network.ts";
+export { organisms } from "./organisms/catalog.ts";

@@ -1,0 +1,40 @@
+// The platform's one idea: functions whose interior values have names.
+
+export { LanguageNetwork, type LanguageDefinition } from "./language.ts";
+export type {
+  DecoderConfig,
+  DecoderInputs,
+  KvCache,
+  LanguageInput,
+  PaddedPrompt,
+  Prompt,
+  TokenBatch,
+} from "./prompt.ts";
+export {
+  defineNetwork,
+  Network,
+  Pass,
+  type Edits,
+  type GradOptions,
+  type GradResult,
+  type Inputs,
+  type NetworkDefinition,
+  type RunOptions,
+  type TraceOptions,
+} from "./network.ts";
+export type { GeneratedToken, GenerateOptions } from "./generate.ts";
+export { logitLens, type LensOptions, type LensRow } from "./lens.ts";
+export type { SamplingOptions } from "./sampling.ts";
+export { checkInvariants, type Invariant } from "./invariants.ts";
+export type { SiteInfo } from "./sites.ts";
+export {
+  everyLayerAndHead,
+  everyLayerAndPosition,
+  type Cell,
+  type CellGrid,
+  type Cells,
+  type SweepOptions,
+  type SweepResult,
+} from "./sweep.ts";
+export type { Edit, EditPlace, Tap } from "./tap.ts";
+export type { Tokenizer } from "./tokenizer.ts";
