@@ -16,7 +16,15 @@ const BUSY = 1.5;
 const RULES = {
   ...{ top: "", "top-mid": "", "top-left": "", "top-right": "" },
   ...{ bottom: "", "bottom-mid": "", "bottom-left": "", "bottom-right": "" },
-  ...{ left: "", "left-mid": "", mid: " ", "mid-mid": " ", right: "", "right-mid": "", middle: " " },
+  ...{
+    left: "",
+    "left-mid": "",
+    mid: " ",
+    "mid-mid": " ",
+    right: "",
+    "right-mid": "",
+    middle: " ",
+  },
 };
 
 /** Prints rows as a table, with what their notes say below it. */

@@ -1,28 +1,17 @@
 // GPT-2 of any size with hashed weights, as one of PatchClamp's own networks.
 
-import { gpt2Family, LanguageNetwork } from "patchclamp";
-import type { Tree } from "patchclamp";
+import { buildNetwork, gpt2Family } from "patchclamp";
+import type { LanguageDefinition, LanguageNetwork } from "patchclamp";
 import { tensor } from "patchclamp/tensor";
 import type { Tensor } from "patchclamp/tensor";
 
 import { transposed } from "../weights.ts";
-import type { Shape, Weights } from "../weights.ts";
+import type { Weights } from "../weights.ts";
 
-/** The family's function over these weights. */
+/** A network of GPT-2's family with these weights. */
 export function gpt2Network(weights: Weights): LanguageNetwork {
-  const config = gpt2ConfigOf(weights.shape);
-  return new LanguageNetwork({
-    name: "bench",
-    config,
-    params: gpt2Params(weights),
-    forward: (params, inputs, tap) => gpt2Family.forward(params, inputs, tap, config),
-  });
-}
-
-/** The sizes as the family's config. */
-export function gpt2ConfigOf(shape: Shape): ReturnType<typeof gpt2Family.config> {
-  const { nLayers, dModel, nHeads, dMlp, dVocab, nCtx } = shape;
-  return gpt2Family.config({
+  const { nLayers, dModel, nHeads, dMlp, dVocab, nCtx } = weights.shape;
+  const config = gpt2Family.config({
     n_layer: nLayers,
     n_embd: dModel,
     n_head: nHeads,
@@ -30,10 +19,11 @@ export function gpt2ConfigOf(shape: Shape): ReturnType<typeof gpt2Family.config>
     vocab_size: dVocab,
     n_positions: nCtx,
   });
+  return buildNetwork({ name: "bench", family: gpt2Family, config, params: gpt2Params(weights) });
 }
 
 /** The weights as the family's parameters; linear layers become [out, in]. */
-export function gpt2Params(weights: Weights): Tree<Tensor> {
+function gpt2Params(weights: Weights): LanguageDefinition["params"] {
   const { nLayers, dModel: d } = weights.shape;
   const plain = (name: string): Tensor => {
     const { data, dims } = weights.get(name);

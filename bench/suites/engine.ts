@@ -77,6 +77,7 @@ export function engine(): Suite {
       unit: "ms",
       bar: "at most 1 ms",
       target: 1,
+      rounds: 15,
       prepare: () => callOverhead(bench),
     },
     {

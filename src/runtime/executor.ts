@@ -38,7 +38,7 @@ export class OrtExecutor implements Executor {
   readonly #sessions = new Map<string, Promise<Loaded>>();
   #queue: Promise<unknown> = Promise.resolve();
   readonly #spare = new Map<number, ArrayBufferLike[]>();
-  readonly #uploads = new WeakMap<TypedArray, OnnxValue>();
+  readonly #uploads = new WeakMap<TypedArray, OrtTensor>();
 
   constructor(backend: Backend) {
     this.#backend = backend;
@@ -146,14 +146,14 @@ export class OrtExecutor implements Executor {
   #feed(value: Value): OnnxValue {
     if (value.data === undefined) return (value as DeviceValue).tensor;
     let tensor = this.#uploads.get(value.data);
-    if (tensor === undefined || sizeDiffers(tensor as OrtTensor, value)) {
+    if (tensor === undefined || sizeDiffers(tensor, value)) {
       tensor = this.#wrap(value.data, value);
       this.#uploads.set(value.data, tensor);
     }
     return tensor;
   }
 
-  #wrap(data: TypedArray, { dtype, shape }: Aval): OnnxValue {
+  #wrap(data: TypedArray, { dtype, shape }: Aval): OrtTensor {
     const { Tensor } = this.#backend.ort;
     return new Tensor(dtype as "float32", data as Float32Array, shape);
   }
