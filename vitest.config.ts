@@ -29,7 +29,19 @@ function browser(executablePath: string): TestProjectConfiguration {
       conditions: [...conditions, "browser", "module", "import", "default"],
     },
     // Bundling the runtime ahead would part it from the .wasm files that lie beside it.
-    optimizeDeps: { exclude: ["onnxruntime-web"] },
+    optimizeDeps: {
+      exclude: ["onnxruntime-web"],
+      // found while tests run, they would make the tab load again
+      include: [
+        "chalk",
+        "cli-table3",
+        "string-width",
+        "picomatch/posix.js",
+        "@huggingface/tokenizers",
+        "zod",
+        "@bufbuild/protobuf/wire",
+      ],
+    },
     server: {
       headers: {
         // WebAssembly threads need SharedArrayBuffer, which needs these two.

@@ -12,19 +12,14 @@ import { root } from "./machine.ts";
 /** Above this many runnable processes a core, times say more about the neighbours than about the programs. */
 const BUSY = 1.5;
 
-/** One rule under the head and a blank line between rows. */
-const RULES = {
-  ...{ top: "", "top-mid": "", "top-left": "", "top-right": "" },
-  ...{ bottom: "", "bottom-mid": "", "bottom-left": "", "bottom-right": "" },
-  ...{
-    left: "",
-    "left-mid": "",
-    mid: " ",
-    "mid-mid": " ",
-    right: "",
-    "right-mid": "",
-    middle: " ",
-  },
+const SIDES = ["top", "bottom", "left", "right"];
+const EDGES = SIDES.flatMap((side) => [side, `${side}-mid`, `${side}-left`, `${side}-right`]);
+/** No lines: rows are told apart by the space between them. */
+const PLAIN = {
+  ...Object.fromEntries(EDGES.map((edge) => [edge, ""])),
+  mid: " ",
+  "mid-mid": " ",
+  middle: " ",
 };
 
 /** Prints rows as a table, with what their notes say below it. */
@@ -33,7 +28,7 @@ export function printTable(suite: string, rows: readonly Row[]): void {
     head: ["", "ours", "peer", "ratio", "bar", ""].map((text) => chalk.dim(text)),
     colAligns: ["left", "right", "right", "right", "left", "left"],
     style: { head: [], border: [], "padding-left": 1, "padding-right": 1 },
-    chars: RULES,
+    chars: PLAIN,
   });
   for (const row of rows) table.push(cells(row));
   const notes = rows.flatMap((row) =>

@@ -39,7 +39,7 @@ export function bind(program: Program, spec: Command, host: Host, done: (exitCod
     const call = callOf(host, isJson, operandsOf(bound, spec.operands), given as OptionsOf<OptionSpecs>);
     const outcome = await spec.run(call);
     if (isJson) host.stdout(`${JSON.stringify(outcome.data, null, 2)}\n`);
-    else if (outcome.report !== undefined) call.show(outcome.report);
+    else if (outcome.report !== undefined && outcome.isPrinted !== true) call.show(outcome.report);
     if (out !== undefined) {
       await nodeFiles(dirname(out)).write(basename(out), await contentOf(outcome, format!));
       call.note(`Saved ${out}.`);

@@ -64,6 +64,8 @@ export interface Outcome {
   readonly data: unknown;
   /** Printed without `--json`, and saved by `--out x.html`. */
   readonly report?: Report;
+  /** The command has printed what matters; the report is for `--out` alone. */
+  readonly isPrinted?: boolean;
   /** Contents of `--out x.EXTENSION`, by extension; `json` and `html` are made of the rest. */
   readonly files?: Readonly<Record<string, () => Uint8Array>>;
   /** 0 unless given; 1 says that what was checked does not hold. */

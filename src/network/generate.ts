@@ -87,7 +87,7 @@ export async function* generate(
   const decode = compile((inputs: StepInputs) => stepPass(form, inputs));
 
   let result = await promptPass(form, batch);
-  const cache = new RowCache(batch, result, pos);
+  const cache = await RowCache.of(batch, result, pos);
   const text = batch.ids.map(() => new TextStream(net));
   const isDone = batch.ids.map(() => false);
   for (let step = 0; step < maxTokens; step++) {
@@ -219,18 +219,30 @@ class RowCache {
   /** Positions filled, padding included; the same for all rows. */
   #filled: number;
   #capacity: number;
-  #keys: Tensor[];
-  #values: Tensor[];
+  #keys: readonly Tensor[] = [];
+  #values: readonly Tensor[] = [];
   #mask: Tensor;
 
-  constructor({ ids, lengths }: TokenBatch, { keys, values }: PassResult, pos: number) {
+  private constructor({ ids, lengths }: TokenBatch, pos: number) {
     this.#batch = ids.length;
     this.#lengths = lengths.map((length) => length - pos);
     this.#filled = pos;
     this.#capacity = capacityFor(pos + 1);
-    this.#keys = keys.map((k) => grown(k, this.#capacity, pos));
-    this.#values = values.map((v) => grown(v, this.#capacity, pos));
     this.#mask = this.#makeMask();
+  }
+
+  /** A cache that holds what a prompt's pass found. */
+  static async of(batch: TokenBatch, { keys, values }: PassResult, pos: number): Promise<RowCache> {
+    const cache = new RowCache(batch, pos);
+    await cache.#fill(keys, values);
+    return cache;
+  }
+
+  async #fill(keys: readonly Tensor[], values: readonly Tensor[]): Promise<void> {
+    const copied = (tensors: readonly Tensor[]): Promise<Tensor[]> =>
+      Promise.all(tensors.map((tensor) => grown(tensor, this.#capacity, this.#filled)));
+    this.#keys = await copied(keys);
+    this.#values = await copied(values);
   }
 
   /** Inputs of the step that reads `next`, one token a row. */
@@ -250,8 +262,7 @@ class RowCache {
   async append({ keys, values }: PassResult): Promise<void> {
     if (this.#filled === this.#capacity) {
       this.#capacity = capacityFor(this.#capacity + 1);
-      this.#keys = this.#keys.map((k) => grown(k, this.#capacity, this.#filled));
-      this.#values = this.#values.map((v) => grown(v, this.#capacity, this.#filled));
+      await this.#fill(this.#keys, this.#values);
       this.#mask = this.#makeMask();
     }
     for (const [layer, k] of keys.entries()) {
@@ -282,9 +293,9 @@ function capacityFor(length: number): number {
 }
 
 /** A copy of [batch, head, pos, dHead] with room for `capacity` positions, of which `filled` are kept. */
-function grown(x: Tensor, capacity: number, filled: number): Tensor {
+async function grown(x: Tensor, capacity: number, filled: number): Promise<Tensor> {
   const [batch, heads, pos, dHead] = x.shape as [number, number, number, number];
-  const from = x.value!.data as Float32Array;
+  const from = (await x.data()) as Float32Array;
   const data = new Float32Array(batch * heads * capacity * dHead);
   for (let i = 0; i < batch * heads; i++) {
     data.set(from.subarray(i * pos * dHead, (i * pos + filled) * dHead), i * capacity * dHead);

@@ -1,7 +1,8 @@
 // What a language network would say if it stopped at some layer.
 
 import { selectSites } from "./sites.ts";
-import type { LanguageInput, LanguageNetwork } from "./language.ts";
+import type { LanguageNetwork } from "./language.ts";
+import type { LanguageInput } from "./prompt.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 
 /** Options of `logitLens`. */

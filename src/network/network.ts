@@ -8,7 +8,7 @@ import type { RuleSet } from "../tensor/gradients.ts";
 import { gradients } from "../tensor/gradients.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import type { SiteInfo, SiteSpace } from "./sites.ts";
-import { describeSite, selectSites } from "./sites.ts";
+import { describeSite, selectSite, selectSites } from "./sites.ts";
 import type { Edit, Tap } from "./tap.ts";
 import { recordingTap } from "./tap.ts";
 
@@ -88,10 +88,10 @@ export class Pass {
   /**
    * The value at one site.
    *
-   * @throws PatchClampError `UNKNOWN_SITE` when there is none of that name
+   * @throws PatchClampError `UNKNOWN_SITE` when there is none of that name, `BAD_INPUT` when a pattern matches several
    */
   at(site: string): Tensor {
-    const [name] = selectSites("at", this.#space, site) as [string];
+    const name = selectSite("at", this.#space, site);
     return this.activations[name] ?? this.#sites().get(name)!;
   }
 }

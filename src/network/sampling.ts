@@ -30,7 +30,8 @@ export type Sampler = (
 export function sampler(options: SamplingOptions = {}): Sampler {
   const { temperature = 0, topK = Infinity, topP = 1, seed = 0 } = options;
   inRange("temperature", temperature, temperature >= 0, "a number of at least 0");
-  inRange("topK", topK, topK >= 1, "a whole number of at least 1");
+  const isCount = Number.isInteger(topK) || topK === Infinity;
+  inRange("topK", topK, isCount && topK >= 1, "a whole number of at least 1");
   inRange("topP", topP, topP > 0 && topP <= 1, "a number above 0 and at most 1");
   const root = new Rng(seed);
   return (logits, row, step) => {

@@ -119,6 +119,22 @@ export function selectSites(
   return [...space.sites].filter((site) => picked.has(site));
 }
 
+/**
+ * Picks one site by its name, or by a pattern that matches no other.
+ *
+ * @throws PatchClampError `UNKNOWN_SITE` when nothing matches, `BAD_INPUT` when several sites do
+ */
+export function selectSite(where: string, space: SiteSpace, name: string): string {
+  const sites = selectSites(where, space, name);
+  if (sites.length === 1) return sites[0]!;
+  throw new PatchClampError("BAD_INPUT", {
+    where,
+    problem: `"${name}" matches ${sites.length} sites of ${space.network}, where one is meant.`,
+    fix: `name one of them, such as "${sites[0]}".`,
+    facts: { sites },
+  });
+}
+
 function unknownSite(
   where: string,
   space: SiteSpace,

@@ -9,7 +9,7 @@ import { concat } from "../tensor/ops/joining.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import type { LanguageNetwork } from "./language.ts";
 import type { Inputs } from "./network.ts";
-import { blockCount, selectSites } from "./sites.ts";
+import { blockCount, selectSite } from "./sites.ts";
 import type { Edit } from "./tap.ts";
 
 /** One thing to patch: a site, at all or one position, for all or one head. */
@@ -49,7 +49,9 @@ export function everyLayerAndPosition(site: string): Cells {
 export function everyLayerAndHead(site = "attn.z"): Cells {
   return (net) => {
     const layers = layersOf(net);
-    const heads = Array.from({ length: net.config.nHeads }, (_, head) => head);
+    const { nHeads, nKvHeads = nHeads } = net.config;
+    const count = /^attn\.(?:rot_)?[kv]$/.test(site) ? nKvHeads : nHeads;
+    const heads = Array.from({ length: count }, (_, head) => head);
     return {
       rows: layers.map((layer) => `${layer}`),
       columns: heads.map((head) => `${head}`),
@@ -110,8 +112,9 @@ export async function sweep(net: LanguageNetwork, options: SweepOptions): Promis
   }
   const labels = rows.ids[1]!.map((id) => (net.hasTokenizer ? net.tokenizer.token(id) : `${id}`));
   const grid = cells(net, labels);
-  const flat = grid.cells.flat();
-  for (const site of new Set(flat.map((cell) => cell.site))) selectSites("sweep", net.space, site);
+  const flat = grid.cells
+    .flat()
+    .map((cell) => ({ ...cell, site: selectSite("sweep", net.space, cell.site) }));
   const inputs = net.definition.prepare({ prompts: rows.ids });
   const perGraph = Math.max(1, Math.floor(maxTokens / own) - 2);
   const found: number[] = [];
@@ -121,10 +124,10 @@ export async function sweep(net: LanguageNetwork, options: SweepOptions): Promis
     baselines = results.slice(0, 2);
     found.push(...results.slice(2));
   }
-  const width = grid.columns.length;
+  const next = found.values();
   return {
     ...grid,
-    values: grid.rows.map((_, i) => found.slice(i * width, (i + 1) * width)),
+    values: grid.cells.map((row) => row.map(() => next.next().value!)),
     corrupt: baselines[0]!,
     clean: baselines[1]!,
   };
@@ -143,15 +146,18 @@ async function patched(
 ): Promise<number[]> {
   const edits = new Map<string, Edit[]>();
   const order: Cell[] = [];
-  for (const [spawn, group] of groupBy(cells, spawnSite)) {
+  // rows are added where the pass meets each spawning site, so groups take their rows in network order
+  const groups = groupBy(cells, spawnSite);
+  for (const spawn of net.space.sites) {
+    const group = groups.get(spawn);
+    if (group === undefined) continue;
     // cells of one spawning site that lie at the same site are patched together
     const bySite = [...groupBy(group, (cell) => cell.site)];
-    const first = order.length + 2;
     addEdit(edits, spawn, (x) =>
       concat([x, repeated(x.slice({ axis: 0, end: 1 }), group.length)], { axis: 0 }),
     );
     for (const [site, own] of bySite) {
-      const start = first + (order.length + 2 - first);
+      const start = order.length + 2;
       addEdit(edits, site, (x, { site: name }) => patchRows(name, x, start, own));
       order.push(...own);
     }

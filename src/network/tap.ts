@@ -4,7 +4,7 @@
 import { PatchClampError } from "../core/errors.ts";
 import { identity } from "../tensor/control.ts";
 import { showShape } from "../tensor/op.ts";
-import type { Tensor } from "../tensor/tensor.ts";
+import { Tensor } from "../tensor/tensor.ts";
 
 /** Names a value and returns the value to go on with: the same one, or what an edit made of it. */
 export interface Tap {
@@ -42,7 +42,8 @@ export interface RecordingTap {
 /**
  * Makes a tap for one trace.
  *
- * @throws PatchClampError (the tap) `SHAPE_MISMATCH` when an edit changes shape or type, `BAD_INPUT` when a network uses one name twice
+ * @throws PatchClampError (the tap) `SHAPE_MISMATCH` when an edit changes shape or type, `BAD_OPTION` when it returns no tensor,
+ * `BAD_INPUT` when a network uses one name twice
  */
 export function recordingTap(options: TapOptions = {}): RecordingTap {
   const { edits = new Map(), watched = new Set(), canGrow = false } = options;
@@ -61,7 +62,7 @@ export function recordingTap(options: TapOptions = {}): RecordingTap {
       checkEdit(site, value, edited, canGrow);
       value = edited;
     }
-    if (watched.has(site) && value === x) value = identity(x).named(site);
+    if (watched.has(site)) value = identity(value).named(site);
     sites.set(site, value);
     return value;
   };
@@ -73,7 +74,15 @@ function scoped(prefix: string, record: (site: string, x: Tensor) => Tensor): Ta
   return Object.assign(tap, { in: (scope: string) => scoped(`${prefix}${scope}.`, record) });
 }
 
-function checkEdit(site: string, before: Tensor, after: Tensor, canGrow: boolean): void {
+function checkEdit(site: string, before: Tensor, after: unknown, canGrow: boolean): void {
+  if (!(after instanceof Tensor)) {
+    throw new PatchClampError("BAD_OPTION", {
+      where: "edit",
+      problem: `the edit at "${site}" returned ${after === null ? "null" : typeof after}, not a tensor.`,
+      fix: "return the new value; tensors are never changed in place.",
+      facts: { site },
+    });
+  }
   const from = canGrow ? 1 : 0;
   const isSame =
     before.rank === after.rank &&

@@ -26,5 +26,7 @@ test("gradients of zero stay zero", async () => {
 });
 
 test("a limit of zero is refused", () => {
-  expect(() => clipByGlobalNorm(grads, 0)).toThrowErrorMatchingInlineSnapshot(`[PatchClampError: clipByGlobalNorm: maxNorm is 0, not a number above 0.]`);
+  expect(() => clipByGlobalNorm(grads, 0)).toThrowErrorMatchingInlineSnapshot(
+    `[PatchClampError: clipByGlobalNorm: maxNorm is 0, not a number above 0.]`,
+  );
 });

@@ -29,7 +29,11 @@ test.each([
   ["xavierNormal", xavierNormal([200, 100], { seed: 1, gain: 3 }), 3 * Math.sqrt(2 / 300)],
   ["kaimingUniform", kaimingUniform([200, 100], { seed: 1, gain: Math.SQRT2 }), Math.sqrt(2 / 100)],
   ["kaimingNormal", kaimingNormal([200, 100], { seed: 1 }), Math.sqrt(1 / 100)],
-  ["kaimingNormal of a convolution", kaimingNormal([50, 4, 10, 10], { seed: 1 }), Math.sqrt(1 / 400)],
+  [
+    "kaimingNormal of a convolution",
+    kaimingNormal([50, 4, 10, 10], { seed: 1 }),
+    Math.sqrt(1 / 400),
+  ],
 ])("%s has the standard deviation of its formula", async (_, w, std) => {
   const found = await spread(w);
   expect(Math.abs(found.mean)).toBeLessThan((4 * std) / 141);
@@ -49,16 +53,26 @@ test("uniform stays within its bound", async () => {
 });
 
 test.each([
-  [[5, 9], [5, 5]],
-  [[9, 5], [5, 5]],
-  [[6, 2, 3], [6, 6]],
+  [
+    [5, 9],
+    [5, 5],
+  ],
+  [
+    [9, 5],
+    [5, 5],
+  ],
+  [
+    [6, 2, 3],
+    [6, 6],
+  ],
 ])("orthogonal %j has orthonormal rows or columns", async (shape, [n]) => {
   const w = orthogonal(shape, { seed: 3, gain: 2 }).reshape([shape[0]!, -1]);
   const isWide = w.shape[0]! <= w.shape[1]!;
   const gram = Array.from(await w.matmul(w, { transposeA: !isWide, transposeB: isWide }).numbers());
   expect(gram).toHaveLength(n! * n!);
   // 1e-6: float32 entries of order 1, sums of at most 9
-  for (const [i, v] of gram.entries()) expect(Math.abs(v - (i % (n! + 1) === 0 ? 4 : 0))).toBeLessThan(1e-6);
+  for (const [i, v] of gram.entries())
+    expect(Math.abs(v - (i % (n! + 1) === 0 ? 4 : 0))).toBeLessThan(1e-6);
 });
 
 test("the same seed gives the same weights, another seed others", async () => {
@@ -75,5 +89,7 @@ test("a vector has no fan-in", () => {
 });
 
 test("a truncation that leaves nothing is refused", () => {
-  expect(() => truncatedNormal([8], { seed: 1, limit: 0 })).toThrowErrorMatchingInlineSnapshot(`[PatchClampError: truncatedNormal: limit is 0, not a number of at least 0.01.]`);
+  expect(() => truncatedNormal([8], { seed: 1, limit: 0 })).toThrowErrorMatchingInlineSnapshot(
+    `[PatchClampError: truncatedNormal: limit is 0, not a number of at least 0.01.]`,
+  );
 });

@@ -17,12 +17,21 @@ const GRADS = [
 async function run(optimiser: Optimiser, learningRate: number): Promise<number[]> {
   const update = compile(
     (p: Tensor, g: Tensor, state: Tree<Tensor>, rate: Tensor, step: Tensor) =>
-      optimiser.update(p, g, state, { learningRate: rate, step }) as { params: Tensor; state: Tree<Tensor> },
+      optimiser.update(p, g, state, { learningRate: rate, step }) as {
+        params: Tensor;
+        state: Tree<Tensor>;
+      },
   );
   let params: Tensor = tensor(START);
   let state = optimiser.init(params);
   for (const [step, g] of GRADS.entries()) {
-    ({ params, state } = await update(params, tensor(g), state, tensor(learningRate), tensor(step)));
+    ({ params, state } = await update(
+      params,
+      tensor(g),
+      state,
+      tensor(learningRate),
+      tensor(step),
+    ));
   }
   return Array.from(await params.numbers());
 }
@@ -30,7 +39,12 @@ async function run(optimiser: Optimiser, learningRate: number): Promise<number[]
 // torch 2.13.0: torch.optim with these options, START and GRADS as float32, parameters after the four steps.
 test.each([
   ["sgd", sgd(), 0.1, [0.3750000298023224, -0.8400000929832458, 1.9589999914169312]],
-  ["sgd with decay", sgd({ weightDecay: 0.05 }), 0.1, [0.3648499846458435, -0.8201479911804199, 1.9199210405349731]],
+  [
+    "sgd with decay",
+    sgd({ weightDecay: 0.05 }),
+    0.1,
+    [0.3648499846458435, -0.8201479911804199, 1.9199210405349731],
+  ],
   [
     "sgd with momentum and decay",
     sgd({ momentum: 0.9, weightDecay: 0.05 }),
@@ -43,8 +57,18 @@ test.each([
     0.1,
     [0.29805898666381836, -0.7006980180740356, 1.8299218608306885],
   ],
-  ["adam with decay", adam({ weightDecay: 0.05 }), 0.01, [0.4924335777759552, -0.9803507924079895, 1.96620774269104]],
-  ["adamW", adamW({ weightDecay: 0.1 }), 0.01, [0.4923059344291687, -0.9793199300765991, 1.9631770849227905]],
+  [
+    "adam with decay",
+    adam({ weightDecay: 0.05 }),
+    0.01,
+    [0.4924335777759552, -0.9803507924079895, 1.96620774269104],
+  ],
+  [
+    "adamW",
+    adamW({ weightDecay: 0.1 }),
+    0.01,
+    [0.4923059344291687, -0.9793199300765991, 1.9631770849227905],
+  ],
   [
     "adamW with short memories",
     adamW({ beta1: 0.5, beta2: 0.6, epsilon: 1e-3, weightDecay: 0 }),
@@ -54,14 +78,18 @@ test.each([
 ])("%s is PyTorch's", async (_, optimiser, rate, expected) => {
   const found = await run(optimiser, rate);
   // 1e-6: float32, four steps of some ten roundings each
-  for (const [i, value] of found.entries()) expect(Math.abs(value - expected[i]!)).toBeLessThan(1e-6);
+  for (const [i, value] of found.entries())
+    expect(Math.abs(value - expected[i]!)).toBeLessThan(1e-6);
 });
 
 test("adam's first step is the learning rate against the sign of the gradient", async () => {
   const optimiser = adam();
   const p = tensor([1, 1, 1]);
   const g = tensor([1e-3, -5, 2]);
-  const { params } = optimiser.update(p, g, optimiser.init(p), { learningRate: tensor(0.25), step: tensor(0) });
+  const { params } = optimiser.update(p, g, optimiser.init(p), {
+    learningRate: tensor(0.25),
+    step: tensor(0),
+  });
   // 1e-5 relative to the rate: epsilon 1e-8 against gradients of 1e-3
   for (const [i, value] of (await params.numbers()).entries()) {
     expect(Math.abs(value - [0.75, 1.25, 0.75][i]!)).toBeLessThan(1e-5);
@@ -79,8 +107,14 @@ test("lion follows the sign of the smoothed gradient, by hand", async () => {
   }));
   expect(Array.from(await params.numbers())).toEqual([1 - 0.0625 - 0.125, 1 - 0.0625 + 0.125]);
   // m = [1, -1], g = [-2, 0.5]: 0.5 m + 0.5 g = [-0.5, -0.25]
-  ({ params } = optimiser.update(params, tensor([-2, 0.5]), state, { learningRate: tensor(0.125), step: tensor(1) }));
-  expect(Array.from(await params.numbers())).toEqual([0.8125 * 0.9375 + 0.125, 1.0625 * 0.9375 + 0.125]);
+  ({ params } = optimiser.update(params, tensor([-2, 0.5]), state, {
+    learningRate: tensor(0.125),
+    step: tensor(1),
+  }));
+  expect(Array.from(await params.numbers())).toEqual([
+    0.8125 * 0.9375 + 0.125,
+    1.0625 * 0.9375 + 0.125,
+  ]);
 });
 
 const net = () => ({
@@ -113,7 +147,10 @@ test("a rate scale of 0 leaves parameter and state as they are", () => {
   const optimiser = adamW({ groups: [{ match: "norm.**", rateScale: 0 }] });
   const params = net();
   const state = optimiser.init(params);
-  const updated = optimiser.update(params, net(), state, { learningRate: tensor(1), step: tensor(0) });
+  const updated = optimiser.update(params, net(), state, {
+    learningRate: tensor(1),
+    step: tensor(0),
+  });
   expect(updated.params.norm.weight).toBe(params.norm.weight);
   expect(updated.params.blocks[0]!.weight).not.toBe(params.blocks[0]!.weight);
 });
@@ -122,7 +159,10 @@ test("another learning rate and step is the same graph", () => {
   const optimiser = adamW();
   const graph = (rate: number, step: number): string => {
     const p = tensor([1]);
-    const { params } = optimiser.update(p, p, optimiser.init(p), { learningRate: tensor(rate), step: tensor(step) });
+    const { params } = optimiser.update(p, p, optimiser.init(p), {
+      learningRate: tensor(rate),
+      step: tensor(step),
+    });
     return printGraph(collect([params]));
   };
   expect(graph(0.1, 0)).toBe(graph(0.2, 9));
@@ -137,9 +177,13 @@ test("a group that matches nothing is refused with the nearest names", () => {
 });
 
 test("a momentum of 1 is refused", () => {
-  expect(() => sgd({ momentum: 1 })).toThrowErrorMatchingInlineSnapshot(`[PatchClampError: sgd: momentum is 1, not in [0, 1).]`);
+  expect(() => sgd({ momentum: 1 })).toThrowErrorMatchingInlineSnapshot(
+    `[PatchClampError: sgd: momentum is 1, not in [0, 1).]`,
+  );
 });
 
 test("a negative decay is refused", () => {
-  expect(() => adamW({ weightDecay: -1 })).toThrowErrorMatchingInlineSnapshot(`[PatchClampError: adamW: weightDecay is -1, not a number of at least 0.]`);
+  expect(() => adamW({ weightDecay: -1 })).toThrowErrorMatchingInlineSnapshot(
+    `[PatchClampError: adamW: weightDecay is -1, not a number of at least 0.]`,
+  );
 });

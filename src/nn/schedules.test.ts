@@ -36,9 +36,13 @@ test("inTurn starts every schedule at its own step 0", () => {
 });
 
 test("a schedule of no steps is refused", () => {
-  expect(() => warmup(constantRate(1), { steps: 0 })).toThrowErrorMatchingInlineSnapshot(`[PatchClampError: warmup: steps is 0, not a whole number of at least 1.]`);
+  expect(() => warmup(constantRate(1), { steps: 0 })).toThrowErrorMatchingInlineSnapshot(
+    `[PatchClampError: warmup: steps is 0, not a whole number of at least 1.]`,
+  );
 });
 
 test("inTurn without schedules is refused", () => {
-  expect(() => inTurn([])).toThrowErrorMatchingInlineSnapshot(`[PatchClampError: inTurn: there are no schedules.]`);
+  expect(() => inTurn([])).toThrowErrorMatchingInlineSnapshot(
+    `[PatchClampError: inTurn: there are no schedules.]`,
+  );
 });

@@ -136,7 +136,7 @@ export const fillers = templates(
 );
 
 /** Sentences that fill time with a mood: happy / sad. */
-export const moods = templates(
+export const moodFillers = templates(
   "The sky was bright/dark.",
   "The air was warm/cold.",
   "{other} smiled/frowned too.",
@@ -168,7 +168,7 @@ export const endings = templates(
 /** Every template, for the vocabulary. */
 export const allTemplates: readonly Template[] = [
   [meetings, asides, leads, givings, thanks],
-  [settings, events, reactions, moods, calmEvents, fillers, endings],
+  [settings, events, reactions, moodFillers, calmEvents, fillers, endings],
 ].flat(2);
 
 /**

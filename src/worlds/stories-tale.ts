@@ -12,7 +12,7 @@ import {
   events,
   fill,
   fillers,
-  moods,
+  moodFillers,
   reactions,
   settings,
 } from "./stories-sentences.ts";
@@ -66,7 +66,7 @@ export function drawTale(rng: Rng, options: TaleOptions): Tale {
   }
 }
 
-/** Writes a story down in one of the two moods. */
+/** Writes a story down in one of the two moodFillers. */
 export function tell(tale: Tale, mood: Mood): { words: readonly string[]; label: MoodLabel } {
   const { opening, event, isCalm, wait, ending, cast } = tale;
   const eventEnd = opening.length + event.length;
@@ -104,7 +104,7 @@ function tryTale(rng: Rng, split: Split, isCalm: boolean): Tale {
     gift: gift?.label,
     event: [...event, ...reaction],
     isCalm,
-    wait: several(rng, isCalm ? fillers : [...fillers, ...moods], rng.categorical([3, 5, 2])),
+    wait: several(rng, isCalm ? fillers : [...fillers, ...moodFillers], rng.categorical([3, 5, 2])),
     ending: several(rng, endings, rng.uniform() < 0.5 ? 1 : 2),
     cast,
   };

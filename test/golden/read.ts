@@ -1,11 +1,9 @@
 // Reads what test/golden/make.py wrote. Site names, shapes and meanings are described there.
 
-import { fileURLToPath } from "node:url";
-
 import { readSafetensors } from "../../src/checkpoints/safetensors.ts";
 import { readJson } from "../../src/core/files.ts";
 import type { Files } from "../../src/core/files.ts";
-import { nodeFiles } from "../../src/runtime/node-files.ts";
+import { openFolder } from "../../src/runtime/open-folder.ts";
 
 export const goldenNames = ["gpt2", "llama", "llama3-rope"] as const;
 
@@ -45,7 +43,7 @@ export interface Golden {
 
 /** The checkpoint `test/golden/<name>` and what transformers computes with it. */
 export async function readGolden(name: GoldenName): Promise<Golden> {
-  const files = nodeFiles(fileURLToPath(new URL(name, import.meta.url)));
+  const files = openFolder(new URL(name, import.meta.url).href);
   const { tensors } = await readSafetensors(files, "golden.safetensors");
   const floats = async (key: string): Promise<Values> => {
     const tensor = tensors.get(key)!;

@@ -1,0 +1,75 @@
+// The logit lens as something to look at.
+
+import type { LanguageNetwork } from "../network/language.ts";
+import { logitLens } from "../network/lens.ts";
+import { tokenGrid } from "../report/index.ts";
+import type { Section } from "../report/index.ts";
+import { evaluate } from "../runtime/index.ts";
+import type { Tensor } from "../runtime/index.ts";
+
+/** A token that may come next. */
+export interface NextToken {
+  readonly id: number;
+  readonly token: string;
+  readonly probability: number;
+}
+
+/** What each layer would say next: [layer][position], the likeliest token. */
+export interface LensGrid {
+  readonly layers: readonly { readonly site: string; readonly label: string; readonly cells: readonly NextToken[] }[];
+  /** The network's own answer after the last position, likeliest first. */
+  readonly next: readonly NextToken[];
+}
+
+/** Reads the likeliest next token of every layer and position, in one graph. */
+export async function lensGrid(net: LanguageNetwork, ids: readonly number[], count = 5): Promise<LensGrid> {
+  const rows = logitLens(net, [ids]).map(({ site, logits }) => ({
+    site,
+    ...logits.squeeze(0).softmax().topK({ k: 1 }),
+  }));
+  const output = net.trace([ids]).logits.slice({ axis: 1, start: -1 }).reshape([-1]).softmax();
+  const next = output.topK({ k: Math.min(count, net.config.dVocab) });
+  await evaluate([...rows, next].flatMap(({ values, indices }) => [values, indices]));
+  const label = (site: string): string => {
+    const block = /^blocks\.(\d+)\.resid_post$/.exec(site)?.[1];
+    if (block === undefined) return "input";
+    return Number(block) === net.config.nLayers - 1 ? `layer ${block} = output` : `layer ${block}`;
+  };
+  return {
+    layers: await Promise.all(
+      rows.map(async ({ site, values, indices }) => ({
+        site,
+        label: label(site),
+        cells: await nextTokens(net, values, indices),
+      })),
+    ),
+    next: await nextTokens(net, next.values, next.indices),
+  };
+}
+
+async function nextTokens(net: LanguageNetwork, values: Tensor, indices: Tensor): Promise<NextToken[]> {
+  const [probabilities, ids] = [await values.numbers(), await indices.numbers()];
+  return Array.from(ids, (id, i) => ({ id, token: tokenText(net, id), probability: probabilities[i]! }));
+}
+
+/** A token as a person reads it; the id for a network without a tokenizer. */
+export function tokenText(net: LanguageNetwork, id: number): string {
+  return net.hasTokenizer ? net.tokenizer.token(id) : `${id}`;
+}
+
+/** The grid in colour: brighter is surer. */
+export function lensSection(
+  tokens: readonly string[],
+  { layers }: LensGrid,
+  heading: { title: string; note: string },
+): Section {
+  return tokenGrid({
+    ...heading,
+    rows: layers.map(({ label }) => label),
+    columns: tokens,
+    cells: layers.map(({ cells }) => cells.map(({ token, probability }) => ({ text: token, value: probability }))),
+    rowTitle: "read after",
+    columnTitle: "the prompt, token by token",
+    unit: "probability",
+  });
+}

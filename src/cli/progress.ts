@@ -1,0 +1,28 @@
+// A progress bar on standard error, where somebody sees it.
+
+import { SingleBar } from "cli-progress";
+
+import type { Host } from "./command.ts";
+
+/** Shows how far something has come. */
+export interface Progress {
+  readonly update: (done: number, detail?: string) => void;
+  readonly stop: () => void;
+}
+
+/** Starts a bar; on anything but a terminal it stays invisible. */
+export function progress({ bars, color }: Host, label: string, total: number): Progress {
+  if (bars === undefined) return { update: () => undefined, stop: () => undefined };
+  const isFancy = color > 0;
+  const bar = new SingleBar({
+    format: `${label} {bar} {value}/{total}  {detail}  {eta_formatted} left`,
+    barCompleteChar: isFancy ? "━" : "#",
+    barIncompleteChar: isFancy ? "╌" : "-",
+    barsize: 24,
+    hideCursor: true,
+    clearOnComplete: true,
+    stream: bars,
+  });
+  bar.start(total, 0, { detail: "" });
+  return { update: (done, detail = "") => bar.update(done, { detail }), stop: () => bar.stop() };
+}

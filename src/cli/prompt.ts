@@ -1,0 +1,54 @@
+// What the user typed as a prompt, and the text that a network adds to it.
+
+import { PatchClampError } from "../core/errors.ts";
+import { plural } from "../core/text.ts";
+import type { LanguageNetwork } from "../network/language.ts";
+
+/** A prompt in tokens. */
+export interface ReadPrompt {
+  readonly ids: readonly number[];
+  /** One a position, as the vocabulary writes them. */
+  readonly tokens: readonly string[];
+  /** What the network cannot read in it, as a sentence. */
+  readonly warning: string | undefined;
+}
+
+/**
+ * Reads a prompt.
+ *
+ * @param isIds - whether the prompt is a list of token ids, such as `2,17,9`
+ * @throws PatchClampError `BAD_INPUT` when it is empty, is not a list of ids, or does not fit the network
+ */
+export function readPrompt(net: LanguageNetwork, prompt: string, isIds = false): ReadPrompt {
+  const ids = net.tokens(isIds ? [toIds(prompt)] : [prompt]).ids[0]!;
+  if (!net.hasTokenizer) return { ids, tokens: ids.map(String), warning: undefined };
+  const tokens = ids.map((id) => net.tokenizer.token(id));
+  const unknown = tokens.filter((token) => token === "<unk>").length;
+  const warning =
+    unknown === 0
+      ? undefined
+      : `${net.name} does not know ${plural(unknown, "word")} of the prompt and reads: ${tokens.join(" ")}`;
+  return { ids, tokens, warning };
+}
+
+function toIds(prompt: string): number[] {
+  const parts = prompt.split(/[\s,]+/).filter((part) => part !== "");
+  if (parts.length > 0 && parts.every((part) => /^\d+$/.test(part))) return parts.map(Number);
+  throw new PatchClampError("BAD_INPUT", {
+    where: "--ids",
+    problem: `"${prompt}" is not a list of token ids.`,
+    fix: "write whole numbers with commas between them, such as 2,17,9.",
+  });
+}
+
+/**
+ * The text that new tokens add to a prompt, with the space that parts them.
+ *
+ * @param ids - the new tokens
+ */
+export function addedText(net: LanguageNetwork, prompt: readonly number[], ids: readonly number[]): string {
+  if (!net.hasTokenizer) return ids.length === 0 ? "" : ` ${ids.join(" ")}`;
+  const textOf = (all: readonly number[]): string => net.tokenizer.decode(all, { skipSpecialTokens: true });
+  const [before, whole] = [textOf(prompt), textOf([...prompt, ...ids])];
+  return whole.startsWith(before) ? whole.slice(before.length) : textOf(ids);
+}
