@@ -76,7 +76,9 @@ export interface Row {
 
 const MIN_ROUNDS = 7;
 const MAX_ROUNDS = 25;
+/** Executions before the first that counts; one is enough for work this long. */
 const WARM_UP = 2;
+const LONG_MS = 2000;
 /** Thread pools spin for a while after work; the other side must not pay for that. */
 const SETTLE_MS = 60;
 
@@ -118,8 +120,8 @@ async function takeTurns(
 ): Promise<{ ours: readonly Sample[]; peer: readonly Sample[] }> {
   const { rounds = MIN_ROUNDS, seconds = 20 } = entry;
   const sides = [contest.ours, ...(contest.peer === undefined ? [] : [contest.peer])];
-  for (let i = 0; i < Math.min(WARM_UP, rounds - 1); i++) {
-    for (const side of sides) await side();
+  for (let i = 0, isLong = false; i < WARM_UP && !isLong; i++) {
+    for (const side of sides) isLong = (await timed(side)).ms > LONG_MS || isLong;
   }
   const samples = new Map<Side, Sample[]>(sides.map((side) => [side, []]));
   const start = now();

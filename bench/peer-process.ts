@@ -10,7 +10,7 @@ import type { Interface } from "node:readline";
 import type { Sample, Side } from "./harness.ts";
 import { root } from "./machine.ts";
 
-/** What peer.py answers. */
+/** What peer.py answers; only `peer` when it was asked to prepare. */
 export interface Answer {
   readonly ms: number;
   readonly peer: string;
@@ -18,6 +18,11 @@ export interface Answer {
   /** Peak memory of the Python process, and its memory before the work, in MB. */
   readonly peakRssMb: number;
   readonly restRssMb: number;
+}
+
+interface Request {
+  readonly task: string;
+  readonly onlyPrepare?: boolean;
 }
 
 const FOLDER = path.join(root, "bench", "peers");
@@ -46,7 +51,7 @@ export class PeerProcess {
   #answers: AsyncIterator<string> | undefined;
 
   /**
-   * Tries a task once, which also builds its models.
+   * Makes a task ready: its libraries imported, its models built.
    *
    * @param task - a task of peer.py
    * @param fallbackName - what to call the peer when it cannot speak for itself
@@ -57,32 +62,33 @@ export class PeerProcess {
       return { name: fallbackName, reason: `${fallbackName} is not set up: ${SETUP}` };
     }
     try {
-      const { peer } = await this.#ask(python, task);
-      return { name: peer, side: async () => sampleOf(await this.#ask(python, task)) };
+      const { peer } = await this.#ask(python, { task, onlyPrepare: true });
+      return { name: peer, side: async () => sampleOf(await this.#ask(python, { task })) };
     } catch (error) {
       const why = error instanceof Error ? error.message : String(error);
       return { name: fallbackName, reason: `${fallbackName} failed (${why}): ${SETUP}` };
     }
   }
 
-  async #ask(python: string, task: string): Promise<Answer> {
+  async #ask(python: string, request: Request): Promise<Answer> {
     this.#start(python);
-    this.#child!.stdin.write(`${JSON.stringify({ task, args: {} })}\n`);
+    this.#child!.stdin.write(`${JSON.stringify(request)}\n`);
     const { value, done } = await this.#answers!.next();
-    if (done === true) throw new Error(`${python} ended without an answer to ${task}`);
+    if (done === true) throw new Error(`${python} ended without an answer to ${request.task}`);
     return parseAnswer(value);
   }
 
   #start(python: string): void {
     if (this.#child !== undefined) return;
     const child = spawn(python, [SCRIPT], { stdio: "pipe" });
-    // A program that is not there shows as an end of its output; the error event must still be heard.
-    child.once("error", () => child.stdout.destroy());
-    child.stdin.on("error", () => undefined);
+    const lines = createInterface({ input: child.stdout });
+    // A program that is not there gives no lines; whoever waits for one must hear of it.
+    child.once("error", () => lines.close());
+    child.stdin.on("error", () => lines.close());
     child.stderr.resume();
     this.#child = child;
-    this.#lines = createInterface({ input: child.stdout });
-    this.#answers = this.#lines[Symbol.asyncIterator]();
+    this.#lines = lines;
+    this.#answers = lines[Symbol.asyncIterator]();
   }
 
   close(): void {

@@ -40,7 +40,7 @@ export function printTable(suite: string, rows: readonly Row[]): void {
     table.toString(),
     ...notes,
   ];
-  const busiest = Math.max(...rows.map(({ load }) => load));
+  const busiest = Math.max(0, ...rows.filter(({ unit }) => unit === "ms").map(({ load }) => load));
   if (busiest > BUSY) {
     lines.push(
       chalk.yellow(
@@ -54,7 +54,8 @@ export function printTable(suite: string, rows: readonly Row[]): void {
 function cells(row: Row): string[] {
   const { name, ours, peer, oursSpread, peerSpread, peerName, ratio, holds, bar } = row;
   const paint = holds === null ? chalk.yellow : holds ? chalk.green : chalk.red;
-  const verdict = holds === null ? "not measured" : holds ? "holds" : "missed";
+  const missing = ours === null ? "not measured" : peer === null ? "no peer" : "not comparable";
+  const verdict = holds === null ? missing : holds ? "holds" : "missed";
   const peerCell = peer === null ? "-" : `${quantity(peer, row.unit)}${spread(peerSpread)}`;
   return [
     `${chalk.bold(name)}\n${chalk.dim(`against ${peerName}`)}`,

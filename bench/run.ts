@@ -20,19 +20,24 @@ const SUITES: Readonly<Record<string, () => Promise<Suite>>> = {
   size: async () => (await import("./suites/size.ts")).size(),
 };
 
-const { values, positionals } = parseArgs({
-  allowPositionals: true,
-  options: { only: { type: "string" }, once: { type: "string" } },
-});
-
-if (values.once === undefined) {
-  process.exitCode = await runSuite(positionals[0], values.only);
-} else {
-  const { runOnce } = await import("./once.ts");
-  process.stdout.write(`${JSON.stringify(await runOnce(values.once))}\n`);
-}
+process.exitCode = await main(process.argv.slice(2));
 // Thread pools of the runtimes may outlive their sessions.
 process.exit();
+
+async function main(args: string[]): Promise<number> {
+  const options = { only: { type: "string" }, once: { type: "string" } } as const;
+  let parsed;
+  try {
+    parsed = parseArgs({ args, allowPositionals: true, options });
+  } catch (error) {
+    return refuse((error as Error).message);
+  }
+  const { only, once } = parsed.values;
+  if (once === undefined) return runSuite(parsed.positionals[0], only);
+  const { runOnce } = await import("./once.ts");
+  process.stdout.write(`${JSON.stringify(await runOnce(once))}\n`);
+  return 0;
+}
 
 async function runSuite(name: string | undefined, only: string | undefined): Promise<number> {
   const open = name === undefined ? undefined : SUITES[name];

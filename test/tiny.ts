@@ -3,13 +3,12 @@
 import type { ArchitectureFamily } from "../src/architectures/family.ts";
 import { gpt2Family } from "../src/architectures/gpt2.ts";
 import { llamaFamily } from "../src/architectures/llama.ts";
-import { openNetwork } from "../src/checkpoints/load.ts";
 import { saveCheckpoint } from "../src/checkpoints/save.ts";
 import { wordTokenizerConfig, wordTokenizerJson } from "../src/checkpoints/word-tokenizer.ts";
 import { memoryFiles, type Files } from "../src/core/files.ts";
 import { Rng } from "../src/core/rng.ts";
+import { openNetwork } from "../src/index.ts";
 import type { LanguageNetwork } from "../src/network/language.ts";
-import type { DecoderConfig } from "../src/network/language.ts";
 
 export type TinyFamily = "gpt2" | "llama";
 
@@ -38,8 +37,8 @@ export const tinyLlamaConfig = {
 };
 
 const tiny: Record<TinyFamily, [ArchitectureFamily, Readonly<Record<string, unknown>>]> = {
-  gpt2: [gpt2Family as ArchitectureFamily, tinyGpt2Config],
-  llama: [llamaFamily as ArchitectureFamily, tinyLlamaConfig],
+  gpt2: [gpt2Family as unknown as ArchitectureFamily, tinyGpt2Config],
+  llama: [llamaFamily as unknown as ArchitectureFamily, tinyLlamaConfig],
 };
 
 export interface TinyOptions {
@@ -58,7 +57,7 @@ export async function tinyFiles(name: TinyFamily, options: TinyOptions = {}): Pr
   const config = { ...base, ...options.config };
   const rng = new Rng(seed);
   const tensors: Record<string, { shape: number[]; data: Float32Array }> = {};
-  for (const entry of family.layout(family.config(config) as DecoderConfig)) {
+  for (const entry of family.layout(family.config(config))) {
     const whole = entry.shape.with(0, entry.part?.total ?? entry.shape[0]!);
     const shape = entry.isTransposed === true ? whole.toReversed() : whole;
     const centre = /ln_?\w*\.weight$|norm\.weight$/.test(entry.name) ? 1 : 0;

@@ -4,7 +4,8 @@
     python peer.py --once NAME   builds, runs the task once, and reports the peak memory of this fresh process
 
 An answer is {"ms", "peer", "result", "peakRssMb", "restRssMb"}: the time of the work alone, what did it, numbers to
-compare with ours, the process's peak so far, and its memory before the work. A failure is {"error": SENTENCE}.
+compare with ours, the process's peak so far, and its memory before the work. A failure is {"error": SENTENCE}. With
+"onlyPrepare": true the task is made ready and not run, and the answer is {"peer"}.
 """
 
 from __future__ import annotations
@@ -296,10 +297,12 @@ def run(task, args):
     return dict(ms=ms, peer=peer, result=read(out), peakRssMb=memory_mb("VmHWM"), restRssMb=rest)
 
 
-def answer(task, args):
+def answer(task, args, only_prepare=False):
     try:
         if task not in TASKS:
             raise ValueError(f"no task is named {task!r}; the tasks are {', '.join(TASKS)}")
+        if only_prepare:
+            return dict(peer=prepared(task, json.dumps(args, sort_keys=True))[1])
         return run(task, args)
     except Exception as error:  # whatever it is, the other side must hear of it
         return {"error": f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else task}"}
@@ -314,7 +317,7 @@ def main():
         return
     for line in sys.stdin:
         request = json.loads(line)
-        say(json.dumps(answer(request["task"], request.get("args", {}))))
+        say(json.dumps(answer(request["task"], request.get("args", {}), request.get("onlyPrepare", False))))
 
 
 if __name__ == "__main__":

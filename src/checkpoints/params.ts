@@ -97,26 +97,21 @@ function place(tree: Record<string, Tree<Tensor>>, [key, ...rest]: string[], lea
 /**
  * The tensors of a checkpoint from a parameter tree: the inverse of `readParams`.
  *
- * @throws PatchClampError `UNKNOWN_NAME` when the tree lacks a parameter of the layout
+ * @throws PatchClampError `UNKNOWN_NAME` when the tree lacks a parameter of the layout or has others, `SHAPE_MISMATCH` when one has
+ * another shape than the layout says
  */
 export async function storedParams(
   params: Tree<Tensor>,
   layout: readonly ParamEntry[],
 ): Promise<Record<string, TensorToStore>> {
   const byPath = new Map(leaves<Tensor>(params));
-  const stored: Record<string, { dtype: "F32"; shape: number[]; data: Float32Array }> = {};
+  checkTree(byPath, layout);
+  const stored: Record<string, { shape: number[]; data: Float32Array }> = {};
   for (const { path, name, shape, isTransposed = false, part } of layout) {
-    const tensor = byPath.get(path);
-    if (tensor === undefined) {
-      throw new PatchClampError("UNKNOWN_NAME", {
-        where: "saveNetwork",
-        problem: `the parameters lack "${path}".`,
-      });
-    }
+    const tensor = byPath.get(path)!;
     const total = part?.total ?? shape[0]!;
     const rowSize = sizeOf(shape) / shape[0]!;
     const whole = (stored[name] ??= {
-      dtype: "F32",
       shape: shape.with(0, total),
       data: new Float32Array(total * rowSize),
     });
@@ -128,4 +123,25 @@ export async function storedParams(
     }
   }
   return stored;
+}
+
+function checkTree(byPath: ReadonlyMap<string, Tensor>, layout: readonly ParamEntry[]): void {
+  const where = "saveNetwork";
+  const fix = "save the config.json that these parameters belong to.";
+  for (const { path, shape } of layout) {
+    const found = byPath.get(path)?.shape;
+    if (found === undefined) {
+      const problem = `the parameters lack "${path}", which config.json asks for.`;
+      throw new PatchClampError("UNKNOWN_NAME", { where, problem, fix, facts: { path } });
+    }
+    if (found.join() !== shape.join()) {
+      const problem = `"${path}" has shape [${found.join(", ")}], but config.json makes it [${shape.join(", ")}].`;
+      throw new PatchClampError("SHAPE_MISMATCH", { where, problem, fix, facts: { path } });
+    }
+  }
+  const known = new Set(layout.map(({ path }) => path));
+  const extra = [...byPath.keys()].find((path) => !known.has(path));
+  if (extra === undefined) return;
+  const problem = `the parameters hold "${extra}", for which config.json has no place.`;
+  throw new PatchClampError("UNKNOWN_NAME", { where, problem, fix, facts: { path: extra } });
 }

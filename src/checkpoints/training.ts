@@ -20,7 +20,7 @@ export interface TrainingStoreOptions {
  *
  * Loading takes the newer of the files that is whole, so a run that was killed while saving goes on from the save before.
  *
- * @throws PatchClampError (`load`) `BAD_FILE` when there are files and none is whole
+ * @throws PatchClampError (`load`) `BAD_FILE` when there are files and none is whole, `BAD_INPUT` when one is something else
  */
 export function trainingStore(files: Files, options: TrainingStoreOptions = {}): CheckpointStore {
   const { name = "training" } = options;
@@ -67,7 +67,7 @@ async function readState(files: Files, path: string): Promise<TrainingState> {
   const step = Number(metadata["step"]);
   const seed = Number(metadata["seed"]);
   if (metadata["format"] !== FORMAT || !Number.isSafeInteger(step) || !Number.isSafeInteger(seed)) {
-    throw new PatchClampError("BAD_FILE", {
+    throw new PatchClampError("BAD_INPUT", {
       where: "trainingStore",
       problem: `${path} in ${files.name} is not a checkpoint of a training run.`,
       fix: "give the store another name, or remove the file.",

@@ -2,7 +2,8 @@
 
 import { basename, dirname, extname } from "node:path";
 
-import { Command as Program, Option } from "commander";
+import { Option } from "commander";
+import type { Command as Program } from "commander";
 
 import { printReport, reportPage } from "../report/index.ts";
 import type { Report } from "../report/index.ts";
@@ -15,9 +16,16 @@ import { vegaScripts } from "./vega-scripts.ts";
  *
  * @param done - gets the exit code of the command once it has run
  */
-export function bind(program: Program, spec: Command, host: Host, done: (exitCode: number) => void): void {
+export function bind(
+  program: Program,
+  spec: Command,
+  host: Host,
+  done: (exitCode: number) => void,
+): void {
   const words = spec.name.split(" ");
-  const parent = words.slice(0, -1).reduce((at, word) => at.commands.find((child) => child.name() === word)!, program);
+  const parent = words
+    .slice(0, -1)
+    .reduce((at, word) => at.commands.find((child) => child.name() === word)!, program);
   const bound = parent
     .command(words.at(-1)!)
     .summary(spec.summary)
@@ -26,17 +34,28 @@ export function bind(program: Program, spec: Command, host: Host, done: (exitCod
   for (const operand of spec.operands) bound.argument(`[${operand.name}]`, operandHelp(operand));
   for (const [key, option] of Object.entries(spec.options)) bound.addOption(optionOf(key, option));
   if (spec.formats !== undefined) {
-    bound.option("--out <file>", `also save it as ${spec.formats.map((format) => `.${format}`).join(" or ")}`);
+    bound.option(
+      "--out <file>",
+      `also save it as ${spec.formats.map((format) => `.${format}`).join(" or ")}`,
+    );
   }
   bound.option("--json", "print one JSON document and nothing else");
   bound.option("--debug", "print the stack of an unexpected error");
-  bound.addHelpText("after", `\nExamples:\n${spec.examples.map((line) => `  $ patchclamp ${line}`).join("\n")}`);
+  bound.addHelpText(
+    "after",
+    `\nExamples:\n${spec.examples.map((line) => `  $ patchclamp ${line}`).join("\n")}`,
+  );
   bound.action(async () => {
     const given = bound.opts<Record<string, unknown>>();
     const isJson = given["json"] === true;
     const out = spec.formats === undefined ? undefined : (given["out"] as string | undefined);
     const format = out === undefined ? undefined : formatOf(bound, out, spec.formats!);
-    const call = callOf(host, isJson, operandsOf(bound, spec.operands), given as OptionsOf<OptionSpecs>);
+    const call = callOf(
+      host,
+      isJson,
+      operandsOf(bound, spec.operands),
+      withDefaults(spec.options, given),
+    );
     const outcome = await spec.run(call);
     if (isJson) host.stdout(`${JSON.stringify(outcome.data, null, 2)}\n`);
     else if (outcome.report !== undefined && outcome.isPrinted !== true) call.show(outcome.report);
@@ -49,7 +68,9 @@ export function bind(program: Program, spec: Command, host: Host, done: (exitCod
 }
 
 function usageOf({ operands, options }: Command): string {
-  const names = operands.map(({ name, default: standard }) => (standard === undefined ? `<${name}>` : `[${name}]`));
+  const names = operands.map(({ name, default: standard }) =>
+    standard === undefined ? `<${name}>` : `[${name}]`,
+  );
   return [...names, ...(Object.keys(options).length > 0 ? ["[options]"] : [])].join(" ");
 }
 
@@ -57,15 +78,29 @@ function operandHelp({ help, default: standard }: Operand): string {
   return standard === undefined ? help : `${help} (default: ${standard})`;
 }
 
-function optionOf(key: string, { value, help, parse, isList, default: standard }: OptionSpecs[string]): Option {
+function optionOf(
+  key: string,
+  { value, help, parse, isList, default: standard }: OptionSpecs[string],
+): Option {
   const name = `--${key.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
-  const option = new Option(value === undefined ? name : `${name} <${value}${isList ? "..." : ""}>`, help);
+  const option = new Option(
+    value === undefined ? name : `${name} <${value}${isList ? "..." : ""}>`,
+    help,
+  );
   if (parse !== undefined) option.argParser(parse);
-  if (standard !== undefined) {
-    const isQuiet = standard === false || (Array.isArray(standard) && standard.length === 0);
-    option.default(standard, isQuiet ? undefined : String(standard));
-  }
+  const shown = [standard].flat().join();
+  if (standard !== undefined && standard !== false && shown !== "") option.default(standard, shown);
   return option;
+}
+
+/** Options with the defaults that the help does not show. */
+function withDefaults(
+  specs: OptionSpecs,
+  given: Readonly<Record<string, unknown>>,
+): OptionsOf<OptionSpecs> {
+  return Object.fromEntries(
+    Object.entries(specs).map(([key, { default: standard }]) => [key, given[key] ?? standard]),
+  );
 }
 
 /** Gives words to operands; those with a default are skipped from the left when words are missing. */
@@ -98,7 +133,9 @@ function isPlace(word: string): boolean {
 
 function fullName(bound: Program): string {
   const above = bound.parent;
-  return above === null || above.parent === null ? bound.name() : `${fullName(above)} ${bound.name()}`;
+  return above === null || above.parent === null
+    ? bound.name()
+    : `${fullName(above)} ${bound.name()}`;
 }
 
 function formatOf(bound: Program, out: string, formats: readonly string[]): string {
@@ -129,7 +166,10 @@ function callOf(
   };
 }
 
-async function contentOf({ data, report, files = {} }: Outcome, format: string): Promise<Uint8Array> {
+async function contentOf(
+  { data, report, files = {} }: Outcome,
+  format: string,
+): Promise<Uint8Array> {
   const own = files[format];
   if (own !== undefined) return own();
   const content =

@@ -60,14 +60,24 @@ function summaryOf(data: Float32Array): { mean: number; std: number; norm: numbe
   return { mean, std: Math.sqrt(spread / data.length), norm: Math.sqrt(squares) };
 }
 
-function captureReport(net: LanguageNetwork, prompt: string, captured: readonly Captured[]): Report {
+function captureReport(
+  net: LanguageNetwork,
+  prompt: string,
+  captured: readonly Captured[],
+): Report {
   return report({
     title: `Recorded in ${net.name}`,
     subtitle: prompt,
     sections: [
       table({
         columns: ["site", "shape", "mean", "std", "norm"],
-        rows: captured.map(({ site, shape, mean, std, norm }) => [site, `[${shape.join(", ")}]`, mean, std, norm]),
+        rows: captured.map(({ site, shape, mean, std, norm }) => [
+          site,
+          `[${shape.join(", ")}]`,
+          mean,
+          std,
+          norm,
+        ]),
       }),
     ],
   });
@@ -92,7 +102,9 @@ export const capture = command({
     const prompt = readPrompt(net, text, options.ids);
     if (prompt.warning !== undefined) note(prompt.warning);
     const captured = await captureSites(net, prompt, options.site);
-    const tensors = Object.fromEntries(captured.map(({ site, shape, data }) => [site, { shape, data }]));
+    const tensors = Object.fromEntries(
+      captured.map(({ site, shape, data }) => [site, { shape, data }]),
+    );
     return {
       data: {
         network: net.name,
@@ -103,7 +115,11 @@ export const capture = command({
       report: captureReport(net, text, captured),
       files: {
         safetensors: () =>
-          writeSafetensors(tensors, { network: net.name, prompt: text, tokens: JSON.stringify(prompt.tokens) }),
+          writeSafetensors(tensors, {
+            network: net.name,
+            prompt: text,
+            tokens: JSON.stringify(prompt.tokens),
+          }),
       },
     };
   },

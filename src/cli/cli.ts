@@ -52,6 +52,8 @@ function programFor(host: Host, isJson: boolean, done: (exitCode: number) => voi
     .description("Record and steer the activations of neural networks.")
     .usage("<command> [options]")
     .helpCommand(false)
+    .enablePositionalOptions() // --json after `organisms check` belongs to it, not to `organisms`
+    .configureHelp({ subcommandTerm: (command) => command.name() })
     .exitOverride()
     .configureOutput({
       writeOut: host.stdout,

@@ -1,11 +1,11 @@
 // A direction in the residual stream from two sets of texts, and generation at several strengths of it.
 
 import { PatchClampError } from "../core/errors.ts";
+import { plural } from "../core/text.ts";
 import type { GenerateOptions } from "../network/generate.ts";
 import type { LanguageNetwork } from "../network/language.ts";
-import type { Edit } from "../network/tap.ts";
 import { evaluate, tensor } from "../runtime/index.ts";
-import { addedText } from "./prompt.ts";
+import { addedText, textEnds } from "./prompt.ts";
 
 /** Texts of two kinds. */
 export interface Contrast {
@@ -32,14 +32,21 @@ export async function differenceOfMeans(
   if (positive.length === 0 || negative.length === 0) {
     throw new PatchClampError("BAD_INPUT", {
       where: "steer",
-      problem: `there are ${positive.length} positive and ${negative.length} negative texts, and a direction needs both.`,
+      problem: `there ${positive.length === 1 ? "is" : "are"} ${plural(positive.length, "positive text")} and ${plural(negative.length, "negative text")}, but a direction needs both.`,
       fix: "give --positive and --negative texts, or --pairs FILE.",
     });
   }
   // rows are padded on the left, so the last position of every row is its last token
-  const last = net.trace([...positive, ...negative]).at(site).slice({ axis: 1, start: -1 }).squeeze(1);
+  const last = net
+    .trace([...positive, ...negative])
+    .at(site)
+    .slice({ axis: 1, start: -1 })
+    .squeeze(1);
   const [above, below] = last.split({ axis: 0, sizes: [positive.length, negative.length] });
-  const half = above!.mean({ axis: 0 }).sub(below!.mean({ axis: 0 })).mul(0.5);
+  const half = above!
+    .mean({ axis: 0 })
+    .sub(below!.mean({ axis: 0 }))
+    .mul(0.5);
   await evaluate([half]);
   const direction = Float32Array.from(await half.numbers());
   if (direction.some((x) => x !== 0)) return direction;
@@ -50,16 +57,24 @@ export async function differenceOfMeans(
   });
 }
 
+/** What a network added to a prompt. */
+export interface Continuation {
+  readonly ids: readonly number[];
+  readonly text: string;
+}
+
 /** Options of `steered`. */
 export interface SteerOptions {
   readonly site: string;
-  readonly direction: Float32Array;
+  /** The direction for each prompt, dModel numbers. */
+  readonly direction: (prompt: number) => Float32Array;
   readonly strengths: readonly number[];
   readonly generate: GenerateOptions;
 }
 
 /**
- * Continues every prompt at every strength, all in one batch: strength is a number a row.
+ * Continues every prompt at every strength, all in one batch: each row adds its own multiple of its direction to every
+ * position.
  *
  * @returns what was added, [strength][prompt]
  */
@@ -67,19 +82,21 @@ export async function steered(
   net: LanguageNetwork,
   prompts: readonly string[],
   { site, direction, strengths, generate }: SteerOptions,
-): Promise<string[][]> {
-  const rows = strengths.flatMap((strength) => prompts.map((prompt) => ({ strength, prompt })));
-  const ids = rows.map((): number[] => []);
-  const edit = { [site]: addScaled(direction, rows.map(({ strength }) => strength)) };
+): Promise<Continuation[][]> {
   const promptIds = prompts.map((prompt) => net.tokenizer.encode(prompt));
-  const all = rows.map((_, row) => promptIds[row % prompts.length]!);
-  for await (const { row, id } of net.generate(all, { ...generate, edit })) ids[row]!.push(id);
-  const texts = ids.map((added, row) => addedText(net, all[row]!, added));
-  return strengths.map((_, i) => texts.slice(i * prompts.length, (i + 1) * prompts.length));
-}
-
-/** Adds a direction to every position, times one number a row. */
-export function addScaled(direction: Float32Array, strengths: readonly number[]): Edit {
-  const shift = tensor(strengths, { shape: [strengths.length, 1, 1] }).mul(tensor(direction, { shape: [direction.length] }));
-  return (x) => x.add(shift);
+  const rows = strengths.flatMap((strength) => prompts.map((_, prompt) => ({ strength, prompt })));
+  const shifts = tensor(
+    rows.map(({ strength, prompt }) => [Array.from(direction(prompt), (x) => strength * x)]),
+  ); // [rows, 1, dModel]
+  const ids = rows.map((): number[] => []);
+  const tokens = net.generate(
+    rows.map(({ prompt }) => promptIds[prompt]!),
+    { stop: textEnds(net), ...generate, edit: { [site]: (x) => x.add(shifts) } },
+  );
+  for await (const { row, id } of tokens) ids[row]!.push(id);
+  const written = rows.map(({ prompt }, row) => ({
+    ids: ids[row]!,
+    text: addedText(net, promptIds[prompt]!, ids[row]!),
+  }));
+  return strengths.map((_, i) => written.slice(i * prompts.length, (i + 1) * prompts.length));
 }

@@ -16,13 +16,21 @@ export interface NextToken {
 
 /** What each layer would say next: [layer][position], the likeliest token. */
 export interface LensGrid {
-  readonly layers: readonly { readonly site: string; readonly label: string; readonly cells: readonly NextToken[] }[];
+  readonly layers: readonly {
+    readonly site: string;
+    readonly label: string;
+    readonly cells: readonly NextToken[];
+  }[];
   /** The network's own answer after the last position, likeliest first. */
   readonly next: readonly NextToken[];
 }
 
 /** Reads the likeliest next token of every layer and position, in one graph. */
-export async function lensGrid(net: LanguageNetwork, ids: readonly number[], count = 5): Promise<LensGrid> {
+export async function lensGrid(
+  net: LanguageNetwork,
+  ids: readonly number[],
+  count = 5,
+): Promise<LensGrid> {
   const rows = logitLens(net, [ids]).map(({ site, logits }) => ({
     site,
     ...logits.squeeze(0).softmax().topK({ k: 1 }),
@@ -33,7 +41,7 @@ export async function lensGrid(net: LanguageNetwork, ids: readonly number[], cou
   const label = (site: string): string => {
     const block = /^blocks\.(\d+)\.resid_post$/.exec(site)?.[1];
     if (block === undefined) return "input";
-    return Number(block) === net.config.nLayers - 1 ? `layer ${block} = output` : `layer ${block}`;
+    return Number(block) === net.config.nLayers - 1 ? "output" : `layer ${block}`;
   };
   return {
     layers: await Promise.all(
@@ -47,9 +55,17 @@ export async function lensGrid(net: LanguageNetwork, ids: readonly number[], cou
   };
 }
 
-async function nextTokens(net: LanguageNetwork, values: Tensor, indices: Tensor): Promise<NextToken[]> {
+async function nextTokens(
+  net: LanguageNetwork,
+  values: Tensor,
+  indices: Tensor,
+): Promise<NextToken[]> {
   const [probabilities, ids] = [await values.numbers(), await indices.numbers()];
-  return Array.from(ids, (id, i) => ({ id, token: tokenText(net, id), probability: probabilities[i]! }));
+  return Array.from(ids, (id, i) => ({
+    id,
+    token: tokenText(net, id),
+    probability: probabilities[i]!,
+  }));
 }
 
 /** A token as a person reads it; the id for a network without a tokenizer. */
@@ -57,19 +73,21 @@ export function tokenText(net: LanguageNetwork, id: number): string {
   return net.hasTokenizer ? net.tokenizer.token(id) : `${id}`;
 }
 
-/** The grid in colour: brighter is surer. */
+/** The grid in colour, beginning at position `from`. */
 export function lensSection(
   tokens: readonly string[],
   { layers }: LensGrid,
-  heading: { title: string; note: string },
+  { from = 0, ...heading }: { title: string; note: string; from?: number },
 ): Section {
   return tokenGrid({
     ...heading,
     rows: layers.map(({ label }) => label),
-    columns: tokens,
-    cells: layers.map(({ cells }) => cells.map(({ token, probability }) => ({ text: token, value: probability }))),
-    rowTitle: "read after",
-    columnTitle: "the prompt, token by token",
+    columns: tokens.slice(from),
+    cells: layers.map(({ cells }) =>
+      cells.slice(from).map(({ token, probability }) => ({ text: token, value: probability })),
+    ),
+    rowTitle: "read at",
+    columnTitle: "after this word of the prompt",
     unit: "probability",
   });
 }

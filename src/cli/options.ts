@@ -30,7 +30,11 @@ export function optionalNumber(value: string, help: string): OptionSpec<number |
 }
 
 /** Numbers as a list `-4,0,4` or a range of whole steps `-6..6`. */
-export function numbers(value: string, help: string, standard: string): OptionSpec<readonly number[]> {
+export function numbers(
+  value: string,
+  help: string,
+  standard: string,
+): OptionSpec<readonly number[]> {
   return { value, help, parse: toNumbers, default: toNumbers(standard) };
 }
 
@@ -47,7 +51,9 @@ function toNumbers(given: string): readonly number[] {
   if (to === undefined) return given.split(",").map(toNumber);
   const [low, high] = [toNumber(from!), toNumber(to)];
   if (rest.length > 0 || low >= high) {
-    throw new InvalidArgumentError(`"${given}" is not a range such as -6..6, whose first number is the smaller.`);
+    throw new InvalidArgumentError(
+      `"${given}" is not a range such as -6..6, whose first number is the smaller.`,
+    );
   }
   const count = Math.floor(high - low) + 1;
   if (count > mostSteps) {

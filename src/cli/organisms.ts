@@ -1,7 +1,10 @@
 // `patchclamp organisms`: the small networks that come along, how they are trained, and whether they keep their promises.
 
+import { rm } from "node:fs/promises";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
+import { trainingStore } from "../checkpoints/training.ts";
 import { PatchClampError } from "../core/errors.ts";
 import type { Files } from "../core/files.ts";
 import { readJson } from "../core/files.ts";
@@ -17,9 +20,11 @@ import { command } from "./command.ts";
 import type { Host, Operand } from "./command.ts";
 import { flag, number, optionalNumber, text } from "./options.ts";
 import { progress } from "./progress.ts";
-import { hasTrainingState, trainingStore } from "./training-store.ts";
 
-const nameOperand: Operand = { name: "name", help: "which organism, as `patchclamp organisms` lists them" };
+const nameOperand: Operand = {
+  name: "name",
+  help: "which organism, as `patchclamp organisms` lists them",
+};
 
 /** An organism and its card, which is missing until it has been trained. */
 interface Listed {
@@ -69,7 +74,8 @@ export const organismsList = command({
       })),
       report: report({
         title: "Organisms",
-        subtitle: "Small networks trained on worlds whose truth is known; open one as organism:NAME",
+        subtitle:
+          "Small networks trained on worlds whose truth is known; open one as organism:NAME",
         sections: all.map(({ organism: { name, description }, path, card }) =>
           table({
             title: `organism:${name}`,
@@ -88,7 +94,10 @@ export const organismsList = command({
 });
 
 /** Compares scores with the bars that a card promises. */
-export function checkReport({ name, skills }: Organism, scores: Readonly<Record<string, number>>): Report {
+export function checkReport(
+  { name, skills }: Organism,
+  scores: Readonly<Record<string, number>>,
+): Report {
   return report({
     title: `Does organism:${name} keep its promises?`,
     sections: [
@@ -117,7 +126,12 @@ export const organismsCheck = command({
     const organism = organismNamed(operands["name"]!);
     const net = await loadNetwork(`organism:${organism.name}`);
     const scores = await measureSkills(organism, net, options);
-    const skills = organism.skills.map(({ name, bar }) => ({ name, score: scores[name]!, bar, holds: scores[name]! >= bar }));
+    const skills = organism.skills.map(({ name, bar }) => ({
+      name,
+      score: scores[name]!,
+      bar,
+      holds: scores[name]! >= bar,
+    }));
     return {
       data: { organism: organism.name, ...options, skills },
       report: checkReport(organism, scores),
@@ -135,12 +149,16 @@ export const organismsTrain = command({
     resume: flag("go on where a run in that folder was stopped"),
     steps: optionalNumber("n", "number of updates (default: the recipe's)"),
   },
-  examples: ["organisms train stories --out my-stories", "organisms train stories --out my-stories --resume"],
+  examples: [
+    "organisms train stories --out my-stories",
+    "organisms train stories --out my-stories --resume",
+  ],
   run: async ({ host, operands, options, note }) => {
     const organism = organismNamed(operands["name"]!);
     const { out = `organisms/${organism.name}`, resume, steps = organism.recipe.steps } = options;
-    const state = nodeFiles(out);
-    if (!resume && (await hasTrainingState(state))) {
+    const stateFolder = join(out, "training");
+    const store = trainingStore(nodeFiles(stateFolder));
+    if (!resume && (await store.load()) !== undefined) {
       throw new PatchClampError("BAD_OPTION", {
         where: "organisms train",
         problem: `${out} holds a run that was stopped.`,
@@ -149,14 +167,17 @@ export const organismsTrain = command({
     }
     const training = trainOrganism(organism, {
       steps,
-      store: trainingStore(state),
+      store,
       clock: host.clock,
       signal: host.interrupted(),
       evaluate: { every: 500, count: 100 },
     });
     await follow(host, training, steps, note);
     const card = await saveOrganism(organism, training.network(), nodeFiles(out), { steps });
-    const scores = Object.fromEntries(Object.entries(card.scores).map(([name, { score }]) => [name, score]));
+    await rm(stateFolder, { recursive: true, force: true });
+    const scores = Object.fromEntries(
+      Object.entries(card.scores).map(([name, { score }]) => [name, score]),
+    );
     return { data: { out, ...card }, report: checkReport(organism, scores) };
   },
 });
@@ -173,7 +194,9 @@ async function follow(
     for await (const { step, loss, tokensPerSecond = 0, evaluation } of training) {
       bar.update(step + 1, `loss ${loss.toFixed(3)}  ${Math.round(tokensPerSecond)} tokens/s`);
       if (evaluation === undefined) continue;
-      const scores = Object.entries(evaluation).map(([name, score]) => `${name} ${(100 * score).toFixed(0)} %`);
+      const scores = Object.entries(evaluation).map(
+        ([name, score]) => `${name} ${(100 * score).toFixed(0)} %`,
+      );
       note(`step ${step + 1}: loss ${loss.toFixed(3)}, ${scores.join(", ")}`);
     }
   } finally {

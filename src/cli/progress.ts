@@ -26,3 +26,15 @@ export function progress({ bars, color }: Host, label: string, total: number): P
   bar.start(total, 0, { detail: "" });
   return { update: (done, detail = "") => bar.update(done, { detail }), stop: () => bar.stop() };
 }
+
+/** A line that says what is going on, and goes away; on anything but a terminal it stays invisible. */
+export interface Status {
+  readonly say: (what: string) => void;
+  readonly clear: () => void;
+}
+
+/** Starts a status line. */
+export function status({ bars, width }: Host): Status {
+  const write = (line: string): void => void bars?.write(`\r\u001B[2K${line}`);
+  return { say: (what) => write(`… ${what}`.slice(0, width - 1)), clear: () => write("") };
+}

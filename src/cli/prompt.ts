@@ -46,9 +46,20 @@ function toIds(prompt: string): number[] {
  *
  * @param ids - the new tokens
  */
-export function addedText(net: LanguageNetwork, prompt: readonly number[], ids: readonly number[]): string {
+export function addedText(
+  net: LanguageNetwork,
+  prompt: readonly number[],
+  ids: readonly number[],
+): string {
   if (!net.hasTokenizer) return ids.length === 0 ? "" : ` ${ids.join(" ")}`;
-  const textOf = (all: readonly number[]): string => net.tokenizer.decode(all, { skipSpecialTokens: true });
+  const textOf = (all: readonly number[]): string =>
+    net.tokenizer.decode(all, { skipSpecialTokens: true });
   const [before, whole] = [textOf(prompt), textOf([...prompt, ...ids])];
   return whole.startsWith(before) ? whole.slice(before.length) : textOf(ids);
+}
+
+/** Ids after which a text is over: its end, or the beginning of the next one. */
+export function textEnds(net: LanguageNetwork): number[] {
+  if (!net.hasTokenizer) return [];
+  return [net.tokenizer.eos, net.tokenizer.bos].filter((id) => id !== undefined);
 }

@@ -11,7 +11,7 @@ import { command } from "./command.ts";
 import { lensGrid, lensSection, tokenText } from "./lens-section.ts";
 import type { LensGrid } from "./lens-section.ts";
 import { flag, networkOperand, number, optionalNumber, promptOperand } from "./options.ts";
-import { addedText, readPrompt } from "./prompt.ts";
+import { addedText, readPrompt, textEnds } from "./prompt.ts";
 import type { ReadPrompt } from "./prompt.ts";
 
 /** A token that was generated. */
@@ -34,14 +34,28 @@ export async function continuePrompt(
 ): Promise<{ text: string; tokens: Written[] }> {
   const tokens: Written[] = [];
   let shown = "";
-  for await (const { id, probability } of net.generate([ids], options)) {
+  for await (const { id, probability } of net.generate([ids], {
+    stop: textEnds(net),
+    ...options,
+  })) {
     tokens.push({ id, token: tokenText(net, id), probability });
-    const whole = addedText(net, ids, tokens.map((token) => token.id));
+    const whole = addedText(
+      net,
+      ids,
+      tokens.map((token) => token.id),
+    );
     if (whole.endsWith("\uFFFD") || !whole.startsWith(shown)) continue; // a character that is not whole yet
     write(whole.slice(shown.length));
     shown = whole;
   }
-  return { text: addedText(net, ids, tokens.map(({ id }) => id)), tokens };
+  return {
+    text: addedText(
+      net,
+      ids,
+      tokens.map(({ id }) => id),
+    ),
+    tokens,
+  };
 }
 
 /** What comes next, and how it came about. */
@@ -62,8 +76,15 @@ export function nextReport(net: LanguageNetwork, { tokens }: ReadPrompt, grid: L
   });
 }
 
-function continuedReport({ network, prompt, continuation }: Record<"network" | "prompt" | "continuation", string>): Report {
-  return report({ title: `Written by ${network}`, sections: [text({ paragraphs: [prompt + continuation] })] });
+function continuedReport({
+  network,
+  prompt,
+  continuation,
+}: Record<"network" | "prompt" | "continuation", string>): Report {
+  return report({
+    title: `Written by ${network}`,
+    sections: [text({ paragraphs: [prompt + continuation] })],
+  });
 }
 
 export const run = command({
@@ -110,6 +131,9 @@ export const run = command({
     if (!lens) return { data, report: continuedReport(data), isPrinted: true };
     const grid = await lensGrid(net, prompt.ids);
     print("\n");
-    return { data: { ...data, next: grid.next, layers: grid.layers }, report: nextReport(net, prompt, grid) };
+    return {
+      data: { ...data, next: grid.next, layers: grid.layers },
+      report: nextReport(net, prompt, grid),
+    };
   },
 });

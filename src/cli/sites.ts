@@ -27,11 +27,18 @@ export interface ListedSite {
  * @throws PatchClampError `UNKNOWN_SITE` when the pattern matches none
  */
 export function listSites(net: LanguageNetwork, match?: string): ListedSite[] {
-  const wanted = new Set(match === undefined ? net.space.sites : selectSites("sites", net.space, match));
+  const wanted = new Set(
+    match === undefined ? net.space.sites : selectSites("sites", net.space, match),
+  );
   return net
     .sites()
     .filter(({ name }) => wanted.has(name))
-    .map((site) => ({ name: site.name, axes: site.axes, shape: openShape(site), meaning: site.meaning }));
+    .map((site) => ({
+      name: site.name,
+      axes: site.axes,
+      shape: openShape(site),
+      meaning: site.meaning,
+    }));
 }
 
 function openShape({ axes, shape }: SiteInfo): (string | number)[] {
@@ -55,21 +62,20 @@ export function sitesReport(net: LanguageNetwork, sites: readonly ListedSite[]):
       table({
         columns: ["site", "shape", "meaning"],
         rows: [...groups].map(([general, { blocks, site }]) => [
-          general.replace("{i}", blockRange(blocks)),
+          general.replace("{i}", blockPattern(blocks, net.config.nLayers)),
           `[${site.shape.join(", ")}]`,
           site.meaning,
         ]),
-        note: "Patterns pick several at once: blocks.*.resid_post is that site in every block, blocks.{0,1}.attn.{q,k} four sites.",
+        note: `The blocks are 0..${net.config.nLayers - 1}. What stands here is also what --site takes: blocks.*.resid_post is that site in every block, blocks.0.attn.{q,k} are two sites of the first.`,
       }),
     ],
   });
 }
 
-/** `{0..3}` for blocks that follow each other, which is also how a pattern writes them. */
-function blockRange(blocks: readonly number[]): string {
+/** The pattern for some of a network's blocks: `*` when it is all of them. */
+function blockPattern(blocks: readonly number[], count: number): string {
   if (blocks.length === 1) return `${blocks[0]}`;
-  const isRow = blocks.every((block, i) => block === blocks[0]! + i);
-  return isRow ? `{${blocks[0]}..${blocks.at(-1)}}` : `{${blocks.join(",")}}`;
+  return blocks.length === count ? "*" : `{${blocks.join(",")}}`;
 }
 
 export const sites = command({

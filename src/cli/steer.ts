@@ -30,8 +30,13 @@ export async function readPairs(path: string): Promise<Contrast> {
       cause,
     });
   });
-  const pairs = content.split("\n").flatMap((line, i) => (line.trim() === "" ? [] : [parsePair(path, line, i + 1)]));
-  return { positive: pairs.map(({ positive }) => positive), negative: pairs.map(({ negative }) => negative) };
+  const pairs = content
+    .split("\n")
+    .flatMap((line, i) => (line.trim() === "" ? [] : [parsePair(path, line, i + 1)]));
+  return {
+    positive: pairs.map(({ positive }) => positive),
+    negative: pairs.map(({ negative }) => negative),
+  };
 }
 
 function parsePair(path: string, line: string, at: number): z.infer<typeof pairSchema> {
@@ -65,10 +70,24 @@ export const steer = command({
   options: {
     positive: texts("text", "texts of the kind to steer towards"),
     negative: texts("text", "texts of the other kind"),
-    pairs: text("file", 'instead of both: a file with a line {"positive": "...", "negative": "..."} for each pair'),
-    site: text("name", "where to add the direction (default: the residual stream after the middle block)"),
-    strength: numbers("list", "strengths, as -4,0,4 or -6..6; 1 is half the distance between the two kinds", "-4,0,4"),
-    maxTokens: number("n", "most new tokens; 0 stands for what the context has room for, at most 24", 0),
+    pairs: text(
+      "file",
+      'instead of both: a file with a line {"positive": "...", "negative": "..."} for each pair',
+    ),
+    site: text(
+      "name",
+      "where to add the direction (default: the residual stream after the middle block)",
+    ),
+    strength: numbers(
+      "list",
+      "strengths, as -4,0,4 or -6..6; 1 is half the distance between the two kinds",
+      "-4,0,4",
+    ),
+    maxTokens: number(
+      "n",
+      "most new tokens; 0 stands for what the context has room for, at most 24",
+      0,
+    ),
     temperature: number("t", "0 takes the likeliest token, 1 draws as the network expects", 0),
     seed: number("n", "seed of the draws", 0),
   },
@@ -87,9 +106,13 @@ export const steer = command({
     const site = options.site ?? middleSite(net);
     const direction = await differenceOfMeans(net, contrast, site);
     const maxTokens = options.maxTokens === 0 ? roomAfter(net, prompt) : options.maxTokens;
-    const generate = { maxTokens, temperature, seed };
-    const found = await steered(net, [prompt], { site, direction, strengths: [0, ...strengths], generate });
-    const [plain, ...texts] = found.map(([only]) => only!);
+    const found = await steered(net, [prompt], {
+      site,
+      direction: () => direction,
+      strengths: [0, ...strengths],
+      generate: { maxTokens, temperature, seed },
+    });
+    const [plain, ...texts] = found.map(([only]) => only!.text.trim());
     return {
       data: {
         network: net.name,
@@ -104,7 +127,11 @@ export const steer = command({
         sections: [
           textPairs({
             columns: { label: "strength", left: "unsteered", right: "steered" },
-            pairs: strengths.map((strength, i) => ({ label: `${strength}`, left: plain!, right: texts[i]! })),
+            pairs: strengths.map((strength, i) => ({
+              label: `${strength}`,
+              left: plain!,
+              right: texts[i]!,
+            })),
             note: "Strength 1 is half the distance between the means of the two kinds of texts.",
           }),
         ],

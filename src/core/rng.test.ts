@@ -110,7 +110,9 @@ test("categorical frequencies follow the weights, and a weight of zero is never 
 });
 
 test("seeds that are not unsigned 32-bit integers are refused", () => {
-  expect(() => new Rng(-1)).toThrowErrorMatchingInlineSnapshot();
+  expect(() => new Rng(-1)).toThrowErrorMatchingInlineSnapshot(
+    `[PatchClampError: Rng: the seed is -1, not an integer in 0..4294967295.]`,
+  );
   expect(() => new Rng(1.5)).toThrow("the seed is 1.5");
   expect(() => new Rng(2 ** 32)).toThrow("the seed is 4294967296");
   expect(() => new Rng(Number.NaN)).toThrow("the seed is NaN");
@@ -119,10 +121,14 @@ test("seeds that are not unsigned 32-bit integers are refused", () => {
 
 test("weights that are no distribution are refused", () => {
   const rng = new Rng(1);
-  expect(() => rng.categorical([0, 0])).toThrowErrorMatchingInlineSnapshot();
+  expect(() => rng.categorical([0, 0])).toThrowErrorMatchingInlineSnapshot(
+    `[PatchClampError: Rng.categorical: the weights sum to 0, so this is no distribution.]`,
+  );
   expect(() => rng.categorical([])).toThrow("sum to 0");
   expect(() => rng.categorical([1, Number.NaN])).toThrow("sum to NaN");
   expect(() => rng.categorical([1, Infinity])).toThrow("sum to Infinity");
-  expect(() => rng.categorical([3, -1])).toThrowErrorMatchingInlineSnapshot();
+  expect(() => rng.categorical([3, -1])).toThrowErrorMatchingInlineSnapshot(
+    `[PatchClampError: Rng.categorical: weight 1 is -1, so this is no distribution.]`,
+  );
   expect(rng.counter).toBe(0);
 });

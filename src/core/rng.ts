@@ -101,16 +101,16 @@ export class Rng {
    * An index drawn with probability proportional to its weight.
    *
    * @param weights - non-negative numbers, not all zero
+   * @throws PatchClampError `BAD_OPTION` when they are not
    */
   categorical(weights: ArrayLike<number>): number {
     let total = 0;
-    for (let i = 0; i < weights.length; i++) total += weights[i]!;
-    if (!(total > 0) || !Number.isFinite(total)) {
-      throw new PatchClampError("BAD_OPTION", {
-        where: "Rng.categorical",
-        problem: `the weights sum to ${total}, so they are no distribution.`,
-      });
+    for (let i = 0; i < weights.length; i++) {
+      if (weights[i]! < 0) throw noDistribution(`weight ${i} is ${weights[i]}`);
+      total += weights[i]!;
     }
+    if (!(total > 0) || !Number.isFinite(total))
+      throw noDistribution(`the weights sum to ${total}`);
     let left = this.uniform() * total;
     for (let i = 0; i < weights.length; i++) {
       left -= weights[i]!;
@@ -141,4 +141,11 @@ export class Rng {
     }
     return new Rng(hash32(key, 0x5bd1e995));
   }
+}
+
+function noDistribution(problem: string): PatchClampError {
+  return new PatchClampError("BAD_OPTION", {
+    where: "Rng.categorical",
+    problem: `${problem}, so this is no distribution.`,
+  });
 }

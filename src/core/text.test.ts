@@ -15,7 +15,7 @@ test.each([
   ["blocks.0.attn.{q,k}", "blocks.0.attn.v", false],
   ["blocks.[0-3].mlp_out", "blocks.2.mlp_out", true],
   ["blocks.[0-3].mlp_out", "blocks.4.mlp_out", false],
-  ["blocks.{8..11}.mlp_out", "blocks.10.mlp_out", true],
+  ["blocks.{8,9,1[01]}.mlp_out", "blocks.10.mlp_out", true],
   ["*_embed", "pos_embed", true],
 ])("%s against %s is %s", (pattern, name, expected) => {
   expect(dottedGlob(pattern)(name)).toBe(expected);

@@ -9,7 +9,10 @@ const { tree: trees } = fc.letrec<{ tree: Tree<number> }>((tie) => ({
     { depthSize: "small", withCrossShrink: true },
     fc.integer(),
     fc.array(tie("tree"), { maxLength: 3 }),
-    fc.dictionary(fc.stringMatching(/^[a-z]{1,4}$/), tie("tree"), { maxKeys: 3, noNullPrototype: true }),
+    fc.dictionary(fc.stringMatching(/^[a-z]{1,4}$/), tie("tree"), {
+      maxKeys: 3,
+      noNullPrototype: true,
+    }),
   ),
 }));
 
@@ -36,7 +39,7 @@ test("mapping keeps paths and order", () => {
 });
 
 test("paths are dotted, also through lists", () => {
-  const tree = { blocks: [{ wQ: 1, wK: 2 }, { wQ: 3 }], embed: 4 };
+  const tree: Tree<number> = { blocks: [{ wQ: 1, wK: 2 }, { wQ: 3 }], embed: 4 };
   expect(leaves<number>(tree)).toEqual([
     ["blocks.0.wQ", 1],
     ["blocks.0.wK", 2],
@@ -49,7 +52,8 @@ test("paths are dotted, also through lists", () => {
 test("an object of a class is a leaf, and a caller may say what else is", () => {
   const bytes = new Uint8Array(2);
   expect(leaves<unknown>({ a: bytes, b: new Map() })).toHaveLength(2);
-  const isPair = (value: unknown): boolean => Array.isArray(value) && value.length === 2;
+  const isPair = (value: unknown): boolean =>
+    typeof value === "number" || (Array.isArray(value) && value.length === 2);
   expect(leaves<unknown>({ a: [1, 2], b: [3] }, isPair)).toEqual([
     ["a", [1, 2]],
     ["b.0", 3],
@@ -57,6 +61,10 @@ test("an object of a class is a leaf, and a caller may say what else is", () => 
 });
 
 test("too few or too many values do not fill a tree", () => {
-  expect(() => fillTree({ a: 1, b: 2 }, [1])).toThrowErrorMatchingInlineSnapshot();
-  expect(() => fillTree({ a: 1 }, [1, 2, 3])).toThrowErrorMatchingInlineSnapshot();
+  expect(() => fillTree({ a: 1, b: 2 }, [1])).toThrowErrorMatchingInlineSnapshot(
+    `[PatchClampError: fillTree: the tree has 2 leaves, but 1 values were given.]`,
+  );
+  expect(() => fillTree({ a: 1 }, [1, 2, 3])).toThrowErrorMatchingInlineSnapshot(
+    `[PatchClampError: fillTree: the tree has 1 leaves, but 3 values were given.]`,
+  );
 });

@@ -103,7 +103,7 @@ export async function* generate(
         row,
         step,
         id,
-        text: text[row]!.add(id),
+        text: text[row]!.add(id, step + 1 === maxTokens),
         probability,
         activations: result.activations,
       };
@@ -322,11 +322,12 @@ class TextStream {
     this.#net = net;
   }
 
-  add(id: number): string {
+  /** What the id adds to the text; with the last one, whatever was held back. */
+  add(id: number, isLast: boolean): string {
     if (!this.#net.hasTokenizer) return "";
     this.#ids.push(id);
     const text = this.#net.tokenizer.decode(this.#ids, { skipSpecialTokens: true });
-    if (text.endsWith("\uFFFD") || !text.startsWith(this.#shown)) return "";
+    if ((text.endsWith("\uFFFD") && !isLast) || !text.startsWith(this.#shown)) return "";
     const added = text.slice(this.#shown.length);
     this.#shown = text;
     return added;

@@ -1,5 +1,6 @@
 // What a language network would say if it stopped at some layer.
 
+import { dims } from "../core/dims.ts";
 import { selectSites } from "./sites.ts";
 import type { LanguageNetwork } from "./language.ts";
 import type { LanguageInput } from "./prompt.ts";
@@ -33,12 +34,17 @@ export interface LensRow {
  * @throws PatchClampError `UNKNOWN_SITE` when a site does not exist, `SHAPE_MISMATCH` when one is no residual stream
  * @source nostalgebraist 2020, "interpreting GPT: the logit lens", LessWrong
  */
-export function logitLens(net: LanguageNetwork, given: LanguageInput, options: LensOptions = {}): LensRow[] {
+export function logitLens(
+  net: LanguageNetwork,
+  given: LanguageInput,
+  options: LensOptions = {},
+): LensRow[] {
   const { sites = ["blocks.0.resid_pre", "blocks.*.resid_post"] } = options;
   const last = `blocks.${net.config.nLayers - 1}.resid_post`;
   const pass = net.trace(given);
   return selectSites("logitLens", net.space, sites).map((site) => {
     const residual = pass.at(site);
+    dims("logitLens", residual.shape, "batch pos dModel", { dModel: net.config.dModel });
     return { site, logits: net.trace(given, { edit: { [last]: () => residual } }).logits };
   });
 }

@@ -1,4 +1,4 @@
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 
 import type { SiteSpace } from "./sites.ts";
@@ -96,9 +96,11 @@ test("a pattern of some parts touches every site it spells and no other", () => 
   fc.assert(
     fc.property(parts, fc.subarray([0, 1], { minLength: 1 }), (chosen, blocks) => {
       const list = (xs: readonly unknown[]): string =>
-        xs.length === 1 ? `${String(xs[0])}` : `{${xs.join()}}`;
+        xs.length === 1 ? String(xs[0]) : `{${xs.join()}}`;
       const picked = selectSites("run", gpt2, `blocks.${list(blocks)}.${list(chosen)}`);
-      const wanted = blocks.flatMap((i) => block.filter((s) => chosen.includes(s)).map((s) => `blocks.${i}.${s}`));
+      const wanted = blocks.flatMap((i) =>
+        block.filter((s) => chosen.includes(s)).map((s) => `blocks.${i}.${s}`),
+      );
       expect(picked).toEqual(wanted);
     }),
     { seed: 2 },

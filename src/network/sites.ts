@@ -71,8 +71,8 @@ export function canonicalName(name: string, sites: ReadonlySet<string>): string 
   if (sites.has(name)) return name;
   const bare = name.replaceAll(/(^|\.)hook_/g, "$1");
   if (bare !== name) {
-    // TransformerLens calls the gate branch `pre` and the other one `pre_linear`
-    const isGated = sites.has(bare.replace(/\.mlp\.pre(?:_linear)?$/, ".mlp.gate"));
+    // TransformerLens calls the gate branch `pre` and the other one `pre_linear`, in patterns too
+    const isGated = [...sites].some((site) => site.endsWith(".mlp.gate"));
     if (isGated)
       return bare.replace(/\.mlp\.pre$/, ".mlp.gate").replace(/\.mlp\.pre_linear$/, ".mlp.pre");
     return bare;

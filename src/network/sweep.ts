@@ -95,7 +95,7 @@ export interface SweepResult extends CellGrid {
 /**
  * Patches every cell of a grid from the clean into the corrupt run and measures a metric.
  *
- * @throws PatchClampError `BAD_INPUT` when the prompts differ in length, `SHAPE_MISMATCH` when the metric does not give one number a row,
+ * @throws PatchClampError `BAD_INPUT` when the prompts differ in length or there are no cells, `SHAPE_MISMATCH` when the metric does not give one number a row,
  * `UNKNOWN_SITE` when a cell's site does not exist
  * @source Meng et al. 2022, arXiv:2202.05262 (causal tracing); Wang et al. 2022, arXiv:2211.00593
  */
@@ -115,6 +115,13 @@ export async function sweep(net: LanguageNetwork, options: SweepOptions): Promis
   const flat = grid.cells
     .flat()
     .map((cell) => ({ ...cell, site: selectSite("sweep", net.space, cell.site) }));
+  if (flat.length === 0) {
+    throw new PatchClampError("BAD_INPUT", {
+      where: "sweep",
+      problem: "the grid has no cells, so nothing would be patched.",
+      fix: "give at least one.",
+    });
+  }
   const inputs = net.definition.prepare({ prompts: rows.ids });
   const perGraph = Math.max(1, Math.floor(maxTokens / own) - 2);
   const found: number[] = [];
@@ -153,9 +160,7 @@ async function patched(
     if (group === undefined) continue;
     // cells of one spawning site that lie at the same site are patched together
     const bySite = [...groupBy(group, (cell) => cell.site)];
-    addEdit(edits, spawn, (x) =>
-      concat([x, repeated(x.slice({ axis: 0, end: 1 }), group.length)], { axis: 0 }),
-    );
+    addEdit(edits, spawn, (x) => withCopies(spawn, x, group.length));
     for (const [site, own] of bySite) {
       const start = order.length + 2;
       addEdit(edits, site, (x, { site: name }) => patchRows(name, x, start, own));
@@ -194,8 +199,18 @@ function addEdit(edits: Map<string, Edit[]>, site: string, edit: Edit): void {
   edits.set(site, [...(edits.get(site) ?? []), edit]);
 }
 
-function repeated(row: Tensor, count: number): Tensor {
-  return row.broadcastTo(row.shape.with(0, count));
+/** `x` with `count` copies of the corrupt row behind it. */
+function withCopies(site: string, x: Tensor, count: number): Tensor {
+  if (x.shape[0] === 1) {
+    throw new PatchClampError("BAD_INPUT", {
+      where: "sweep",
+      problem: `"${site}" has one value for both prompts, so there is nothing to patch.`,
+      fix: "leave its cells out.",
+      facts: { site },
+    });
+  }
+  const row = x.slice({ axis: 0, end: 1 });
+  return concat([x, row.broadcastTo(row.shape.with(0, count))], { axis: 0 });
 }
 
 /** `x` with the clean row's value written into the rows of `cells`, which begin at `start`. */

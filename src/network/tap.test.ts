@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 
-import { identity, ones, Tensor, tensor } from "../runtime/index.ts";
+import { identity, ones, tensor } from "../runtime/index.ts";
 import type { Edit } from "./tap.ts";
 import { recordingTap } from "./tap.ts";
 
@@ -22,7 +22,13 @@ test("scopes nest and join their names with dots", () => {
 });
 
 test("edits on one site apply in the order given", async () => {
-  const { tap } = recordingTap({ edits: edits("x", (x) => x.add(1), (x) => x.mul(10)) });
+  const { tap } = recordingTap({
+    edits: edits(
+      "x",
+      (x) => x.add(1),
+      (x) => x.mul(10),
+    ),
+  });
   expect(await tap("x", tensor([2])).data()).toEqual(Float32Array.of(30));
 });
 
@@ -90,7 +96,7 @@ test("an edit that forgets to return is refused", () => {
 test("rows may be added only where the trace allows it", () => {
   const grow: Edit = (x) => x.broadcastTo([3, 2]);
   const { tap } = recordingTap({ edits: edits("x", grow), canGrow: true });
-  const grown: Tensor = tap("x", ones([1, 2]));
+  const grown = tap("x", ones([1, 2]));
   expect(grown.shape).toEqual([3, 2]);
   const strict = recordingTap({ edits: edits("x", grow) });
   expect(() => strict.tap("x", ones([1, 2]))).toThrow("float32[3, 2] of float32[1, 2]");

@@ -25,7 +25,7 @@ interface Term {
 export function einsum(equation: string, ...tensors: readonly Tensor[]): Tensor {
   const { operands, output } = parse(equation);
   checkOperands(equation, operands, tensors);
-  const [first, ...rest] = tensors.map((tensor, i) => ({ tensor, letters: operands[i]! }));
+  const [first, ...rest] = tensors.map((tensor, i): Term => ({ tensor, letters: operands[i]! }));
   let sofar = first!;
   for (const [i, term] of rest.entries()) {
     const needed = new Set([...output, ...operands.slice(i + 2).flat()]);
@@ -45,19 +45,20 @@ function multiply(a: Term, other: Term, needed: ReadonlySet<string>): Term {
   const letters = [...batch, ...rows, ...columns];
   const product =
     inner.length === 0
-      ? arranged(a, [...batch, ...rows]).tensor.reshape([
-          ...sizes(a, batch),
-          ...sizes(a, rows),
-          ...columns.map(() => 1),
-        ]).mul(
-          arranged(b, [...batch, ...columns]).tensor.reshape([
-            ...sizes(b, batch),
-            ...rows.map(() => 1),
-            ...sizes(b, columns),
-          ]),
-        )
+      ? arranged(a, [...batch, ...rows])
+          .tensor.reshape([...sizes(a, batch), ...sizes(a, rows), ...columns.map(() => 1)])
+          .mul(
+            arranged(b, [...batch, ...columns]).tensor.reshape([
+              ...sizes(b, batch),
+              ...rows.map(() => 1),
+              ...sizes(b, columns),
+            ]),
+          )
       : matrices(a, batch, rows, inner).matmul(matrices(b, batch, inner, columns));
-  return { letters, tensor: product.reshape([...sizes(a, batch), ...sizes(a, rows), ...sizes(b, columns)]) };
+  return {
+    letters,
+    tensor: product.reshape([...sizes(a, batch), ...sizes(a, rows), ...sizes(b, columns)]),
+  };
 }
 
 /** A term as matrices: [...batch, the product of the rows, the product of the columns]. */
@@ -97,11 +98,15 @@ function parse(equation: string): { operands: string[][]; output: string[] } {
   if (match === null) {
     throw refusal(equation, "is not letters, commas and one arrow", 'write it as "ij,jk->ik".');
   }
-  const operands = match[1]!.split(",").map((part) => [...part]);
-  const output = [...match[2]!];
+  const operands = match[1]!.split(",").map((part) => part.split(""));
+  const output = match[2]!.split("");
   const twice = [...operands, output].find((part) => new Set(part).size !== part.length);
   if (twice !== undefined) {
-    throw refusal(equation, `names an axis of "${twice.join("")}" twice`, "use one letter an axis.");
+    throw refusal(
+      equation,
+      `names an axis of "${twice.join("")}" twice`,
+      "use one letter an axis.",
+    );
   }
   const stray = output.find((letter) => !operands.some((part) => part.includes(letter)));
   if (stray !== undefined) {
@@ -141,7 +146,9 @@ function checkOperands(
     for (const [axis, letter] of letters.entries()) {
       const size = known.get(letter) ?? shape[axis]!;
       if (size !== shape[axis]) {
-        throw mismatch(`"${letter}" of "${equation}" is ${size} in one operand and ${shape[axis]} in another.`);
+        throw mismatch(
+          `"${letter}" of "${equation}" is ${size} in one operand and ${shape[axis]} in another.`,
+        );
       }
       known.set(letter, size);
     }

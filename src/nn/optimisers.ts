@@ -79,23 +79,24 @@ function adaptive(
 ): Optimiser {
   const { beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8, weightDecay, groups } = options;
   checkShares(name, { beta1, beta2 });
-  const slots = ["mean", "meanSquare"];
-  // m = b1 m + (1 - b1) g,  v = b2 v + (1 - b2) g^2,  p = p - rate (m / c1) / (sqrt(v / c2) + eps)
-  // with the bias corrections c = 1 - b^t; they are moved into scalars, which saves two passes over every tensor.
+  const slots = ["gradSum", "squareSum"];
+  // With m = b1 m + (1 - b1) g, v = b2 v + (1 - b2) g^2 and c = 1 - b^t:  p -= rate (m / c1) / (sqrt(v / c2) + epsilon).
+  // Kept are the sums m / (1 - b1) and v / (1 - b2), and the corrections are moved into scalars: that saves four passes
+  // over every tensor.
   return optimiser(name, { slots, weightDecay, groups }, ({ step }) => {
-    const c1 = oneMinusPower(beta1, step.add(1));
-    const rootC2 = oneMinusPower(beta2, step.add(1)).sqrt();
+    const t = step.add(1);
+    const root = oneMinusPower(beta2, t)
+      .mul(1 / (1 - beta2))
+      .sqrt();
+    const size = root.div(oneMinusPower(beta1, t)).mul(1 - beta1);
+    const least = root.mul(epsilon);
     return ({ p, g, moments: [m, v], rate, decay }) => {
       const slope = decay === 0 || isDecoupled ? g : g.add(p.mul(decay));
-      const mean = m!.mul(beta1).add(slope.mul(1 - beta1));
-      const meanSquare = v!.mul(beta2).add(slope.square().mul(1 - beta2));
-      const change = mean
-        .mul(rate.mul(rootC2).div(c1))
-        .div(meanSquare.sqrt().add(rootC2.mul(epsilon)));
-      return {
-        p: (isDecoupled ? shrunk(p, rate, decay) : p).sub(change),
-        moments: [mean, meanSquare],
-      };
+      const gradSum = m!.mul(beta1).add(slope);
+      const squareSum = v!.mul(beta2).add(slope.square());
+      const change = gradSum.mul(rate.mul(size)).div(squareSum.sqrt().add(least));
+      const start = isDecoupled ? shrunk(p, rate, decay) : p;
+      return { p: start.sub(change), moments: [gradSum, squareSum] };
     };
   });
 }

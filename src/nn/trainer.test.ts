@@ -227,7 +227,7 @@ test("a checkpoint of another run is refused with the difference", async () => {
       fix: give the options of that run, or an empty store.]
   `);
   await expect(resume({ optimiser: sgd() })).rejects.toThrowErrorMatchingInlineSnapshot(`
-    [PatchClampError: train: the checkpoint at step 1 belongs to another run: this run has no optimiser.mean.in.weight.
+    [PatchClampError: train: the checkpoint at step 1 belongs to another run: this run has no optimiser.gradSum.in.weight.
       fix: give the options of that run, or an empty store.]
   `);
   const wide = {

@@ -18,8 +18,8 @@ export interface Emitted {
   readonly inputs: readonly string[];
   /** Names of the model's outputs, in the graph's order. */
   readonly outputs: readonly string[];
-  /** The traced node behind every ONNX node name, to explain failures. */
-  readonly nodes: ReadonlyMap<string, Node>;
+  /** For every ONNX node name the position of its node in the graph, to explain failures. */
+  readonly positions: ReadonlyMap<string, number>;
 }
 
 /** Name of the extra first output that `withSequence` declares. */
@@ -38,7 +38,7 @@ export function emitGraph(graph: Graph, options: EmitOptions): Emitted {
   const { device, withSequence = false } = options;
   const writer = new Writer(device);
   for (const [i, input] of graph.inputs.entries()) writer.define(input, { onnxName: `in${i}` });
-  for (const node of graph.nodes) writer.lower(node);
+  for (const [i, node] of graph.nodes.entries()) writer.lower(node, i);
   const inputs = graph.inputs.map((input, i) => port(`in${i}`, input));
   const taken = new Set(inputs.map(({ name }) => name));
   const outputs = graph.outputs.map((output) => {
@@ -61,7 +61,7 @@ export function emitGraph(graph: Graph, options: EmitOptions): Emitted {
     }),
     inputs: inputs.map(({ name }) => name),
     outputs: outputs.map(({ name }) => name),
-    nodes: writer.origins,
+    positions: writer.positions,
   };
 }
 
@@ -72,10 +72,11 @@ function port(name: string, { shape, dtype }: Tensor): PortForm {
 class Writer {
   readonly nodes: NodeForm[] = [];
   readonly initializers = new Map<string, InitializerForm>();
-  readonly origins = new Map<string, Node>();
+  readonly positions = new Map<string, number>();
   readonly #device: Device;
   readonly #values = new Map<Tensor, ValueRef>();
   #label = "start";
+  #position = 0;
 
   constructor(device: Device) {
     this.#device = device;
@@ -90,15 +91,15 @@ class Writer {
   }
 
   /** Writes the ONNX nodes of one traced node. */
-  lower(node: Node): void {
+  lower(node: Node, position: number): void {
     this.#label = node.label ?? node.op.name;
+    this.#position = position;
     const context: LowerContext = {
       inputs: node.inputs,
       outputs: node.outputs,
       device: this.#device,
-      emit: (opType, inputs, attrs = {}) => this.#emit(node, opType, inputs, attrs, 1)[0]!,
-      emitMany: (opType, inputs, attrs, outputs) =>
-        this.#emit(node, opType, inputs, attrs, outputs),
+      emit: (opType, inputs, attrs = {}) => this.#emit(opType, inputs, attrs, 1)[0]!,
+      emitMany: (opType, inputs, attrs, outputs) => this.#emit(opType, inputs, attrs, outputs),
       constant: (values, dtype, shape) => this.#constant(values, dtype, shape),
     };
     const results = node.op.lower(
@@ -143,7 +144,6 @@ class Writer {
   }
 
   #emit(
-    node: Node,
     opType: string,
     inputs: readonly (ValueRef | null)[],
     attrs: Readonly<Record<string, OnnxAttr>>,
@@ -153,7 +153,7 @@ class Writer {
     const dot = opType.lastIndexOf(".");
     const refs = Array.from({ length: outputs }, (_, i) => ({ onnxName: `v${id}_${i}` }));
     const name = `${this.#label}#${id}`;
-    this.origins.set(name, node);
+    this.positions.set(name, this.#position);
     this.nodes.push({
       name,
       opType: opType.slice(dot + 1),

@@ -85,10 +85,11 @@ const moodSkill: Skill = {
   bar: 0.95,
   measure: async (net, { seed, count }) => {
     const prompts = moodPrompts(new Rng(seed), count);
-    const endings = await net.complete(
-      prompts.map(({ prompt }) => prompt),
-      { maxTokens: 20, temperature: 1, seed },
-    );
+    const beginnings = prompts.map(({ prompt }) => prompt);
+    // a whole text fits the context, so what is left of it holds any ending
+    const room = POS - Math.max(...net.tokens(beginnings).lengths);
+    const maxTokens = Math.min(20, room);
+    const endings = await net.complete(beginnings, { maxTokens, temperature: 1, seed });
     return share(prompts.map(({ mood }, i) => moodOf(endings[i]!) === mood));
   },
 };
@@ -110,15 +111,16 @@ export const stories: Organism = {
   description:
     "A four-layer GPT-2 that tells tiny stories about gifts, moods and repeated patterns.",
   tokenizerJson: () => wordTokenizerJson(words),
-  tokenizerConfig: wordTokenizerConfig,
+  // <bos> parts the texts of a batch, so it is also where a text ends
+  tokenizerConfig: () => ({ ...wordTokenizerConfig(), eos_token: "<bos>" }),
   recipe: {
     config,
-    steps: 7000,
+    steps: 4000,
     batch: BATCH,
     pos: POS,
     learningRate: 2e-3,
     warmupSteps: 200,
-    weightDecay: 0.05,
+    weightDecay: 0.01,
     clip: 1,
     seed: SEED,
     tokens: (index) =>

@@ -67,6 +67,7 @@ export function trainOrganism(
     },
     batches: recipe.tokens,
     optimiser: adamW({
+      beta2: 0.98,
       weightDecay: recipe.weightDecay,
       groups: [
         { match: "**.bias", weightDecay: 0 },
@@ -78,7 +79,7 @@ export function trainOrganism(
       cosineDecay({
         from: recipe.learningRate,
         to: recipe.learningRate / 50,
-        steps: steps - recipe.warmupSteps,
+        steps: Math.max(1, steps - recipe.warmupSteps),
       }),
       {
         steps: recipe.warmupSteps,

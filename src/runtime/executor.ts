@@ -76,7 +76,7 @@ export class OrtExecutor implements Executor {
     return {
       run: async (inputs, recycle = []) => {
         const loaded = await this.#load(key, graph);
-        const turn = this.#queue.then(() => this.#run(loaded, inputs, recycle));
+        const turn = this.#queue.then(() => this.#run(loaded, graph, inputs, recycle));
         this.#queue = turn.catch(() => undefined);
         return turn;
       },
@@ -110,12 +110,13 @@ export class OrtExecutor implements Executor {
       const outputs = graph.outputs.map(({ shape, dtype }) => ({ shape, dtype }));
       return { session, emitted, outputs, runsInto, arenaBytes: interiorBytes(graph) };
     } catch (error) {
-      throw explain(error, emitted.nodes, this.#device);
+      throw explain(error, emitted, graph.nodes, this.#device);
     }
   }
 
   async #run(
     loaded: Loaded,
+    { nodes }: Graph,
     inputs: readonly Value[],
     recycle: readonly Value[],
   ): Promise<Value[]> {
@@ -138,7 +139,7 @@ export class OrtExecutor implements Executor {
       for (const value of new Set(recycle)) this.#recycle(value, outputs);
       return outputs.map((aval, i) => onHost(datas[i]!, aval));
     } catch (error) {
-      throw explain(error, emitted.nodes, this.#device);
+      throw explain(error, emitted, nodes, this.#device);
     }
   }
 
@@ -248,15 +249,16 @@ function sizeDiffers(tensor: OrtTensor, { shape, dtype }: Aval): boolean {
   );
 }
 
-/** Says which op failed and where the user's code made it. */
+/** Says which op failed and where the user's code made it: `nodes` are those of the graph that ran. */
 function explain(
   error: unknown,
-  nodes: ReadonlyMap<string, Node>,
+  { positions }: Emitted,
+  nodes: readonly Node[],
   device: Device,
 ): PatchClampError {
   const message = error instanceof Error ? error.message : String(error);
   const name = /(?:Name:\s*'([^']+)'|Node\s*\(([^)]+)\))/.exec(message);
-  const node = nodes.get(name?.[1] ?? name?.[2] ?? "");
+  const node = nodes[positions.get(name?.[1] ?? name?.[2] ?? "") ?? -1];
   const at =
     node === undefined
       ? ""

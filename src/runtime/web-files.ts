@@ -12,6 +12,8 @@ export function webFiles(url: string): Files {
     if (loading === undefined) {
       loading = download(new URL(path, base));
       contents.set(path, loading);
+      // a failure may pass: the next call tries again
+      loading.catch(() => contents.delete(path));
     }
     return loading;
   };
@@ -42,7 +44,14 @@ export function webFiles(url: string): Files {
 }
 
 async function download(url: URL): Promise<Uint8Array | undefined> {
-  const response = await fetch(url);
+  const response = await fetch(url).catch((cause: unknown) => {
+    throw new PatchClampError("BAD_FILE", {
+      where: "fetch",
+      problem: `${url.href} cannot be reached.`,
+      facts: { url: url.href },
+      cause,
+    });
+  });
   // development servers answer an unknown path with their own page
   if (
     response.status === 404 ||

@@ -6,7 +6,7 @@ import { isLeaf } from "./leaf.ts";
 import type { GradContext } from "./op.ts";
 import { defineOp } from "./op.ts";
 import type { Node } from "./tensor.ts";
-import { apply, applyMany, nodeClock, Tensor } from "./tensor.ts";
+import { apply, nodeClock, reapply, Tensor } from "./tensor.ts";
 
 declare module "./tensor.ts" {
   interface Tensor {
@@ -155,10 +155,9 @@ function recomputed(region: readonly Node[], frontier: readonly Tensor[], y: Ten
     );
     const again = new Map<Tensor, Tensor>(frontier.map((x, i) => [x, fresh[i]!]));
     for (const node of region) {
-      const outputs = applyMany(
-        node.op,
+      const outputs = reapply(
+        node,
         node.inputs.map((x) => again.get(x)!),
-        node.attrs,
       );
       for (const [i, output] of node.outputs.entries()) again.set(output, outputs[i]!);
     }

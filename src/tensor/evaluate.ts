@@ -114,10 +114,9 @@ export function compile<Args extends readonly unknown[], R>(
     }
     const traced = await pending;
     const given = all.map(([, tensor]) => valueOf("compile", tensor));
-    const donated = traced.donated.map((i) => given[i]!);
     const outputs = await traced.executable.run(
       traced.sources.map((source) => (typeof source === "number" ? given[source]! : source)),
-      donated,
+      givenUp(traced, given),
     );
     const results = traced.results.map(({ output, argument, value }) => {
       if (output !== undefined) return fromValue(outputs[output]!);
@@ -126,6 +125,17 @@ export function compile<Args extends readonly unknown[], R>(
     return fillTree(traced.form, results) as R;
   };
 }
+
+/** The values of donated arguments, without those that are also kept elsewhere. */
+function givenUp({ donated, sources }: Traced, given: readonly Value[]): Value[] {
+  if (donated.length === 0) return [];
+  const positions = new Set(donated);
+  const kept = new Set<number | Value>([...given.filter((_, i) => !positions.has(i)), ...sources]);
+  return donated.map((i) => given[i]!).filter((value) => !kept.has(value));
+}
+
+/** Stands for the graph of a function that only hands arguments and data around. */
+const NOTHING: Executable = { run: async () => [] };
 
 async function trace<Args extends readonly unknown[]>(
   fn: (...args: Args) => unknown,
@@ -150,7 +160,7 @@ async function trace<Args extends readonly unknown[]>(
   );
   const graph = pushSlices(collect(computed));
   return {
-    executable: await executor().prepare(graph),
+    executable: computed.length === 0 ? NOTHING : await executor().prepare(graph),
     sources: graph.inputs.map((input) => position.get(input) ?? valueOf("compile", input)),
     donated: donated.filter((argument) => !kept.has(argument)),
     results: returned.map((tensor) => {

@@ -37,7 +37,8 @@ export function gradients(
   options: GradientOptions = {},
 ): Tensor[] {
   const { cotangent, rules = {}, unused = "error" } = options;
-  if (cotangent === undefined && y.size !== 1) {
+  if (cotangent !== undefined) sameShape("gradients", y, cotangent, "the cotangent");
+  else if (y.size !== 1) {
     throw new PatchClampError("SHAPE_MISMATCH", {
       where: "gradients",
       problem: `y has shape ${showShape(y.shape)}, but only a scalar has a gradient.`,
@@ -57,15 +58,19 @@ export function gradients(
   });
 }
 
+/** Gradients of `y`; nothing flows on below the tensors in `ends`. */
 function backpropagate(
   y: Tensor,
   xs: readonly Tensor[],
   cotangent: Tensor,
   rules: RuleSet,
+  ends: ReadonlySet<Tensor> = new Set(),
 ): (Tensor | null)[] {
   const flowing = new Map<Tensor, Tensor>([[y, cotangent]]);
-  for (const node of nodesBetween(y, new Set(xs))) {
-    const cotangents = node.outputs.map((output) => flowing.get(output) ?? null);
+  for (const node of nodesBetween(y, new Set(xs), ends)) {
+    const cotangents = node.outputs.map((output) =>
+      ends.has(output) ? null : (flowing.get(output) ?? null),
+    );
     if (cotangents.every((g) => g === null)) continue;
     const parts = applyRule(node, cotangents, rules);
     for (const [i, input] of node.inputs.entries()) {
@@ -98,7 +103,7 @@ function applyRule(
     outputs: node.outputs,
     cotangents,
     attrs: node.attrs,
-    pullback: (y, xs, cotangent) => backpropagate(y, xs, cotangent, rules),
+    pullback: (y, xs, cotangent) => backpropagate(y, xs, cotangent, rules, new Set(xs)),
   });
 }
 
@@ -114,14 +119,15 @@ function savedForm(input: Tensor): Tensor {
   return savedForms.get(input.node)?.() ?? input;
 }
 
-/** Nodes through which `y` depends on `xs`, latest first. */
-function nodesBetween(y: Tensor, xs: ReadonlySet<Tensor>): Node[] {
+/** Nodes through which `y` depends on `xs` without passing `ends`, latest first. */
+function nodesBetween(y: Tensor, xs: ReadonlySet<Tensor>, ends: ReadonlySet<Tensor>): Node[] {
   const earliest = Math.min(...[...xs].map((x) => x.node.id));
   const reached = new Map<number, Node>();
   const stack = [y];
   while (stack.length > 0) {
-    const { node } = stack.pop()!;
-    if (reached.has(node.id) || node.id < earliest) continue;
+    const tensor = stack.pop()!;
+    const { node } = tensor;
+    if (ends.has(tensor) || reached.has(node.id) || node.id < earliest) continue;
     reached.set(node.id, node);
     stack.push(...node.inputs);
   }
@@ -143,9 +149,17 @@ function nodesBetween(y: Tensor, xs: ReadonlySet<Tensor>): Node[] {
  *
  * @param xs - inputs, and `tangents` one direction each, of the same shape
  * @returns the derivative, of `y`'s shape
+ * @throws PatchClampError `SHAPE_MISMATCH` when a tangent is missing or has another shape than its input
  * @source Townsend 2017, "A new trick for calculating Jacobian vector products"
  */
 export function jvp(y: Tensor, xs: readonly Tensor[], tangents: readonly Tensor[]): Tensor {
+  if (tangents.length !== xs.length) {
+    throw new PatchClampError("SHAPE_MISMATCH", {
+      where: "jvp",
+      problem: `there are ${tangents.length} tangents for ${xs.length} inputs.`,
+      fix: "give one tangent for every input.",
+    });
+  }
   for (const [i, x] of xs.entries()) sameShape("jvp", x, tangents[i]!, `tangent ${i}`);
   const u = zeros(y.shape).add(tensor(0));
   const pulled = gradients(y, xs, { cotangent: u });

@@ -55,7 +55,10 @@ export interface GradContext<A> {
   /** Gradient with respect to each output, of the output's shape; `null` where nothing flows. */
   readonly cotangents: readonly (Tensor | null)[];
   readonly attrs: A;
-  /** Differentiates another traced tensor under the same rule set: `null` where it does not depend on an `x`. */
+  /**
+   * Differentiates another traced tensor under the same rule set, with the `xs` as independent variables even where
+   * one is computed from another: `null` where it does not depend on an `x`.
+   */
   readonly pullback: (y: Tensor, xs: readonly Tensor[], cotangent: Tensor) => (Tensor | null)[];
 }
 

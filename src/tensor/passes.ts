@@ -3,7 +3,7 @@
 import type { Graph } from "./graph.ts";
 import { collect } from "./graph.ts";
 import type { Node } from "./tensor.ts";
-import { apply, applyMany, type Tensor } from "./tensor.ts";
+import { apply, reapply, type Tensor } from "./tensor.ts";
 
 /**
  * Moves slices towards the inputs, through ops that treat the sliced axis slice by slice.
@@ -14,24 +14,29 @@ import { apply, applyMany, type Tensor } from "./tensor.ts";
 export function pushSlices(graph: Graph): Graph {
   let current = graph;
   for (;;) {
-    const slice = movable(current);
-    if (slice === undefined) return current;
-    current = rebuild(current, slice);
+    const slices = movable(current);
+    if (slices.size === 0) return current;
+    current = rebuild(current, slices);
   }
 }
 
 interface SliceAttrs {
   readonly axis: number;
+  readonly count: number;
 }
 
-/** The last slice that can move below the op it reads. */
-function movable({ nodes, outputs, inputs }: Graph): Node | undefined {
-  // A slice of a slice stays: two on different axes would change places for ever.
+/** The slices that can move below the ops they read. */
+function movable({ nodes, outputs, inputs }: Graph): ReadonlySet<Node> {
+  // A slice of a slice stays: two on different axes would change places for ever. An empty one stays too: operands
+  // that are repeated along its axis are taken whole, so nobody would know of it.
   const candidates = nodes.filter(
-    ({ op, inputs: [x] }) =>
-      op.name === "slice" && x!.node.op.name !== "slice" && x!.node.op.sliceThrough !== undefined,
+    ({ op, inputs: [x], attrs }) =>
+      op.name === "slice" &&
+      (attrs as SliceAttrs).count > 0 &&
+      x!.node.op.name !== "slice" &&
+      x!.node.op.sliceThrough !== undefined,
   );
-  if (candidates.length === 0) return undefined;
+  if (candidates.length === 0) return new Set();
   const uses = new Map<Tensor, number>();
   const count = (tensor: Tensor): void => {
     uses.set(tensor, (uses.get(tensor) ?? 0) + 1);
@@ -39,10 +44,11 @@ function movable({ nodes, outputs, inputs }: Graph): Node | undefined {
   for (const node of nodes) node.inputs.forEach(count);
   outputs.forEach(count);
   const leaves = new Set(inputs);
-  return candidates.findLast((slice) => {
+  const moving = candidates.filter((slice) => {
     const x = slice.inputs[0]!;
     return uses.get(x) === 1 && !leaves.has(x) && inputAxes(slice) !== undefined;
   });
+  return new Set(moving);
 }
 
 function inputAxes(slice: Node): readonly (number | null)[] | undefined {
@@ -50,29 +56,22 @@ function inputAxes(slice: Node): readonly (number | null)[] | undefined {
   return x.node.op.sliceThrough?.((slice.attrs as SliceAttrs).axis, x.node.inputs, x, x.node.attrs);
 }
 
-/** The graph with `slice` moved below the op it reads. */
-function rebuild(graph: Graph, slice: Node): Graph {
-  const { node } = slice.inputs[0]!;
-  const moved = apply(
-    node.op,
-    node.inputs.map((input, i) => {
-      const axis = inputAxes(slice)![i]!;
-      return axis === null ? input : apply(slice.op, [input], { ...slice.attrs, axis });
-    }),
-    node.attrs,
-  );
-  if (node.label !== undefined) moved.named(node.label);
-  const replaced = new Map<Tensor, Tensor>([[slice.outputs[0]!, moved]]);
-  for (const user of graph.nodes) {
-    if (user.id < slice.id || !user.inputs.some((input) => replaced.has(input))) continue;
-    const outputs = applyMany(
-      user.op,
-      user.inputs.map((input) => replaced.get(input) ?? input),
-      user.attrs,
-    );
-    for (const [i, output] of user.outputs.entries()) {
-      if (user.label !== undefined) outputs[i]!.named(user.label);
-      replaced.set(output, outputs[i]!);
+/** The graph with each of `slices` moved below the op it reads. */
+function rebuild(graph: Graph, slices: ReadonlySet<Node>): Graph {
+  const replaced = new Map<Tensor, Tensor>();
+  const renewed = (node: Node): readonly Tensor[] =>
+    node.inputs.map((input) => replaced.get(input) ?? input);
+  for (const node of graph.nodes) {
+    if (slices.has(node)) {
+      const { node: through } = node.inputs[0]!;
+      const axes = inputAxes(node)!;
+      const parts = renewed(through).map((input, i) =>
+        axes[i] === null ? input : apply(node.op, [input], { ...node.attrs, axis: axes[i] }),
+      );
+      replaced.set(node.outputs[0]!, reapply(through, parts)[0]!);
+    } else if (node.inputs.some((input) => replaced.has(input))) {
+      const outputs = reapply(node, renewed(node));
+      for (const [i, output] of node.outputs.entries()) replaced.set(output, outputs[i]!);
     }
   }
   return collect(graph.outputs.map((output) => replaced.get(output) ?? output));

@@ -44,7 +44,7 @@ export interface Node {
   readonly outputs: readonly Tensor[];
   /** The site or name this node computes, for errors and printed graphs. */
   label: string | undefined;
-  /** Where the user's code made it. */
+  /** Where the user's code made it, or asked for the gradients that made it. */
   readonly origin: Error;
   /** True for what `gradients` made. */
   readonly isBackward: boolean;
@@ -59,6 +59,9 @@ const ARRAYS = {
   uint8: Uint8Array,
   int8: Int8Array,
 } as const;
+
+/** All element types. */
+export const DTYPES = Object.keys(ARRAYS) as readonly DType[];
 
 /** A zeroed host array for `count` elements of a dtype. */
 export function hostArray(dtype: DType, count: number): TypedArray {
@@ -128,12 +131,13 @@ export class Tensor implements Aval {
 }
 
 let nextId = 1;
-let backward = false;
+/** While gradients are traced: where they were asked for. */
+let backward: Error | undefined;
 
 /** Runs `fn` so that every node it makes counts as made for the backward pass. */
 export function asBackward<T>(fn: () => T): T {
   const before = backward;
-  backward = true;
+  backward ??= new Error("gradients");
   try {
     return fn();
   } finally {
@@ -165,10 +169,18 @@ export function applyMany<A extends object>(
     attrs,
     outputs,
     label: undefined,
-    origin: new Error(op.name),
-    isBackward: backward,
+    origin: backward ?? new Error(op.name),
+    isBackward: backward !== undefined,
   };
   for (const [i, aval] of avals.entries()) outputs.push(new Tensor(node, i, aval));
+  return outputs;
+}
+
+/** Applies the op of a node to other inputs; the name and the user's line stay those of the node. */
+export function reapply(node: Node, inputs: readonly Tensor[]): readonly Tensor[] {
+  const outputs = applyMany(node.op, inputs, node.attrs);
+  const { label, origin } = node;
+  if (outputs[0] !== undefined) Object.assign(outputs[0].node, { label, origin });
   return outputs;
 }
 

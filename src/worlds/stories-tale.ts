@@ -66,7 +66,7 @@ export function drawTale(rng: Rng, options: TaleOptions): Tale {
   }
 }
 
-/** Writes a story down in one of the two moodFillers. */
+/** Writes a story down in one of the two moods. */
 export function tell(tale: Tale, mood: Mood): { words: readonly string[]; label: MoodLabel } {
   const { opening, event, isCalm, wait, ending, cast } = tale;
   const eventEnd = opening.length + event.length;

@@ -45,11 +45,11 @@ test("the prompts of seed 1 stay what they are", () => {
     [
       {
         "mood": "happy",
-        "prompt": "Ivy and Ali were at the park. Ivy was happy about the game with Ali. She smiled at Ali. A dog barked far away.",
+        "prompt": "Ivy and Ali were at the park. Ivy was happy about the game with Ali. She smiled at Ali. She sat on a bench.",
       },
       {
         "mood": "sad",
-        "prompt": "It was a windy morning at the market. Max lost his red book. That was a nasty surprise. He ate some bread. He drank some water.",
+        "prompt": "Ben lived near the zoo. Everyone disliked the doll that Ben made. He frowned at Ivy.",
       },
     ]
   `);
@@ -62,12 +62,12 @@ test("the prompts of seed 1 stay what they are", () => {
   expect(moodPairs(new Rng(1), 2)).toMatchInlineSnapshot(`
     [
       {
-        "happy": "Ivy and Ali were at the park. Ivy won a pink kite. Where was Ali? Some birds sat in a tree.",
-        "sad": "Ivy and Ali were at the park. Ivy ruined a pink kite. Where was Ali? Some birds sat in a tree.",
+        "happy": "Ivy and Ali were at the park. Ivy won a pink kite. That was a lovely surprise. Ali smiled too.",
+        "sad": "Ivy and Ali were at the park. Ivy ruined a pink kite. That was a nasty surprise. Ali frowned too.",
       },
       {
-        "happy": "It was a windy morning at the lake. Vera loved the new golden scarf. She ate some bread.",
-        "sad": "It was a windy morning at the lake. Vera hated the new golden scarf. She ate some bread.",
+        "happy": "On Monday, Sam walked to the castle. Sam found his pink doll. Vera helped Sam. He told Vera the good news.",
+        "sad": "On Monday, Sam walked to the castle. Sam lost his pink doll. Vera pushed Sam. He told Vera the bad news.",
       },
     ]
   `);

@@ -25,9 +25,9 @@ test("the first texts of seed 1 stay what they are", () => {
       "When Mira and Finn went to the library, Mira offered the drum to Finn. Finn said thank you.",
       "Ali saw Sara at the farm. Sara gave the silver lamp to Ali.",
       "It was a windy morning at the castle. Sam talked to Hugo about a kite. Then it was time to go home. It was the best day of the year. Sam went to bed with a smile and had good dreams.",
-      "Emma lived near the station. Emma felt brave at the station. Everything felt right.",
-      "ring cup coin Noah Clara ring cup coin Noah Clara ring cup coin Noah Clara ring cup coin Noah Clara.",
-      "Mei was at the school. Mei lost her black pencil. That was a nasty surprise. The road was long. She felt unlucky and told Jack about the nasty day. It was the worst day of the year.",
+      "Emma lived near the station. Emma felt scared at the station. She cried all the way home.",
+      "It was a quiet evening at the school. Ruth was happy about the game with Mira. Ruth had a lovely dream about a doll. She smiled at Mira. Where was Mira? Ruth went to bed with a joyful heart. That night she was too excited to sleep.",
+      "yellow Tomo Rosa Clara ball Mira basket Ben yellow Tomo Rosa Clara ball Mira basket Ben.",
     ]
   `);
 });
@@ -39,7 +39,7 @@ test("the labels of a story stay what they are", () => {
       "gift": undefined,
       "mood": {
         "ending": {
-          "end": 29,
+          "end": 42,
           "start": 22,
         },
         "mood": "sad",
@@ -48,7 +48,7 @@ test("the labels of a story stay what they are", () => {
           "start": 6,
         },
       },
-      "text": "Hana lived near the park. Hana was sad about the game with Tomo. Some birds sat in a tree. She cried all the way home.",
+      "text": "Hana lived near the park. Hana was sad about the game with Tomo. Some birds sat in a tree. In the end, she cried, and Tomo felt sad too. She cried all the way home.",
     }
   `);
 });
@@ -223,15 +223,19 @@ test("about one fact in eight is held out", () => {
 });
 
 test("a batch is whole texts one after another, each row beginning with <bos>", () => {
-  const tokens = storiesBatch(new Rng(15), ids, { batch: 3, pos: 40 });
-  expect(tokens).toHaveLength(120);
-  const rows = [0, 1, 2].map((row) =>
-    Array.from(tokens.slice(row * 40, row * 40 + 40), (id) => storiesVocabulary[id]!),
-  );
-  expect(rows.map((row) => row[0])).toEqual(["<bos>", "<bos>", "<bos>"]);
-  const { words } = storiesSample(new Rng(15));
-  expect(rows[0]!.slice(1, 1 + words.length)).toEqual(words);
-  expect(rows[0]![1 + words.length]).toBe("<bos>");
+  const [batch, pos] = [3, 96];
+  const tokens = storiesBatch(new Rng(15), ids, { batch, pos });
+  const rng = new Rng(15);
+  for (let row = 0; row < batch; row++) {
+    const words: string[] = [];
+    while (words.length < pos) words.push("<bos>", ...storiesSample(rng).words);
+    const read = Array.from(
+      tokens.slice(row * pos, (row + 1) * pos),
+      (id) => storiesVocabulary[id]!,
+    );
+    expect(read).toEqual(words.slice(0, pos));
+  }
+  expect(tokens).toHaveLength(batch * pos);
 });
 
 test("a batch with a bad option says which", () => {

@@ -100,7 +100,7 @@ export function tensor(data: Nested | TypedArray, options: TensorOptions = {}): 
       throw new PatchClampError("DTYPE_MISMATCH", {
         where: "tensor",
         problem: `a ${data.constructor.name} cannot hold ${dtype}.`,
-        fix: `give a ${hostArray(dtype, 0).constructor.name}.`,
+        fix: `use ${hostArray(dtype, 0).constructor.name}.`,
       });
     }
     checkCount(data.length, shape);
@@ -114,7 +114,17 @@ export function tensor(data: Nested | TypedArray, options: TensorOptions = {}): 
 }
 
 function toHost(values: readonly (number | boolean)[], dtype: DType): TypedArray {
-  if (dtype === "int64") return BigInt64Array.from(values, (v) => BigInt(v));
+  if (dtype === "int64") {
+    const broken = values.find((v) => !Number.isInteger(Number(v)));
+    if (broken !== undefined) {
+      throw new PatchClampError("BAD_INPUT", {
+        where: "tensor",
+        problem: `${broken} is not a whole number that int64 data can be made from.`,
+        fix: "round it, or give a BigInt64Array.",
+      });
+    }
+    return BigInt64Array.from(values, (v) => BigInt(v));
+  }
   if (dtype === "float16") {
     throw new PatchClampError("DTYPE_MISMATCH", {
       where: "tensor",

@@ -4,7 +4,7 @@ import { PatchClampError } from "../../core/errors.ts";
 import type { GradContext, LowerContext, Op, Sample, ValueRef } from "../op.ts";
 import { broadcastShapes, defineOp, f32, i32, sameDType } from "../op.ts";
 import type { Aval, DType } from "../tensor.ts";
-import { apply, Tensor } from "../tensor.ts";
+import { apply, DTYPES, Tensor } from "../tensor.ts";
 import { asTensor } from "./creation.ts";
 
 /** What the right operand may be: numbers become constants of the graph. */
@@ -340,7 +340,7 @@ export function clip(x: Tensor, range: { min?: number; max?: number }): Tensor {
   if (Number.isNaN(min) || Number.isNaN(max) || (min ?? -Infinity) > (max ?? Infinity)) {
     throw new PatchClampError("BAD_OPTION", {
       where: "clip",
-      problem: `there is no value in ${min}..${max}.`,
+      problem: `there is no value in ${min ?? ""}..${max ?? ""}.`,
     });
   }
   return apply(clipOp, [x], {
@@ -395,5 +395,11 @@ export const ONNX_TYPE = {
 } as const;
 
 Tensor.prototype.cast = function cast(this: Tensor, dtype: DType): Tensor {
+  if (!DTYPES.includes(dtype)) {
+    throw new PatchClampError("DTYPE_MISMATCH", {
+      where: "cast",
+      problem: `there is no type "${dtype as string}"; there are ${DTYPES.join(", ")}.`,
+    });
+  }
   return dtype === this.dtype ? this : apply(castOp, [this], { dtype });
 };

@@ -232,7 +232,8 @@ export function slice(x: Tensor, options: SliceOptions): Tensor {
   const from = start < 0 ? start + size : start;
   const edge = step > 0 ? size : -1;
   const to = end === undefined ? edge : end < 0 ? end + size : end;
-  const isOutside = from < 0 || from > size || to < -1 || to > size;
+  const [last, lowest] = step > 0 ? [size, 0] : [size - 1, -1];
+  const isOutside = from < 0 || from > last || to < lowest || to > size;
   if (![from, to, step].every(Number.isInteger) || step === 0 || isOutside) {
     throw new PatchClampError("BAD_OPTION", {
       where: "slice",

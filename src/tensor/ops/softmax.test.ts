@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 
-import { randn, tensor, zeros } from "../../runtime/index.ts";
+import { compile, gradients, randn, tensor, zeros } from "../../runtime/index.ts";
+import type { Tensor } from "../tensor.ts";
 
 test("large logits do not overflow, on any axis", async () => {
   const x = tensor([
@@ -35,4 +36,32 @@ test("an axis that does not exist and integers are refused", () => {
     [PatchClampError: logSoftmax: cannot work on int32; it takes float32.
       fix: cast the input, as in x.cast("float32").]
   `);
+});
+
+const scores = randn([2, 3, 5, 6], { seed: 1 });
+const values = randn([2, 3, 6, 4], { seed: 2 });
+const cotangent = randn([2, 3, 5, 4], { seed: 3 });
+
+/** Gradients, and gradients of their squares, of attention; `between` sits between pattern and product. */
+async function slopes(between: (pattern: Tensor) => Tensor): Promise<number[][]> {
+  const run = compile((x: Tensor, v: Tensor) => {
+    const z = between(x.softmax()).matmul(v);
+    const first = gradients(z.mul(cotangent).sum(), [x, v]);
+    const second = gradients(first[0]!.square().sum().add(first[1]!.square().sum()), [x, v]);
+    return [...first, ...second];
+  });
+  const found = await run(scores, values);
+  return Promise.all(found.map(async (g) => Array.from(await g.numbers())));
+}
+
+test("the short way through attention's softmax gives the gradients of the long way, also second ones", async () => {
+  const short = await slopes((pattern) => pattern);
+  const long = await slopes((pattern) => pattern.mul(1));
+  for (const [k, found] of short.entries()) {
+    const size = Math.max(...long[k]!.map(Math.abs));
+    // 1e-5 of the largest: float32, sums of products in another order, twice for the second gradients
+    for (const [i, value] of found.entries()) {
+      expect(Math.abs(value - long[k]![i]!)).toBeLessThan(1e-5 * size);
+    }
+  }
 });

@@ -58,7 +58,7 @@ const softmaxOp = defineOp<SoftmaxAttrs>({
   infer: ([x]) => [{ shape: x!.shape, dtype: sameDType("softmax", [x!], ["float32"]) }],
   // dx = y * (g - sum(g * y))
   grad: ({ outputs: [y], cotangents: [g], attrs: { axis } }) => [
-    y!.mul(g!.sub(g!.mul(y!).sum({ axis, keepDims: true }))),
+    y!.mul(g!.sub(weightedSum(y!, g!, axis))),
   ],
   lower: (context, [x], { axis }) => {
     if (axis === context.inputs[0]!.shape.length - 1)
@@ -71,6 +71,25 @@ const softmaxOp = defineOp<SoftmaxAttrs>({
   sliceThrough: (axis, _inputs, _output, attrs) => (axis === attrs.axis ? undefined : [axis]),
   samples: SOFTMAX_SAMPLES,
 });
+
+/**
+ * The sum of y * g along an axis, kept at size 1.
+ *
+ * In attention y is the pattern and g = a bᵀ comes out of the product y b. The sum is then that of a * (y b) as well,
+ * which has the size of a head instead of one number for every pair of positions, and y b is in the graph already.
+ */
+function weightedSum(y: Tensor, g: Tensor, axis: number): Tensor {
+  const { op, inputs, attrs } = g.node;
+  const [a, b] = inputs;
+  const isProduct =
+    op.name === "matmul" && axis === y.rank - 1 && b!.shape.at(-1)! < y.shape[axis]!;
+  if (isProduct && JSON.stringify(attrs) === TIMES_TRANSPOSED) {
+    return a!.mul(y.matmul(b!)).sum({ axis: -1, keepDims: true });
+  }
+  return y.mul(g).sum({ axis, keepDims: true });
+}
+
+const TIMES_TRANSPOSED = JSON.stringify({ transposeA: false, transposeB: true });
 
 /**
  * Exponentiates and normalises so that the values along one axis sum to 1.

@@ -1,0 +1,212 @@
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+import { afterAll, beforeAll, expect, test } from "vitest";
+
+import { cli } from "../../test/cli-host.ts";
+import { readSafetensors } from "../checkpoints/safetensors.ts";
+import { openNetwork } from "../index.ts";
+import { nodeFiles } from "../runtime/node-files.ts";
+import { commands } from "./cli.ts";
+
+// A GPT-2 with random weights and a tokenizer of 101 pieces; `test/golden/make.py` made it.
+const network = "test/golden/gpt2";
+
+let folder: string;
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), "patchclamp-cli-"));
+});
+afterAll(() => rm(folder, { recursive: true }));
+
+test("the help names every command of one word", async () => {
+  const { exitCode, stdout } = await cli("--help");
+  expect(exitCode).toBe(0);
+  for (const { name, summary } of commands.filter((command) => !command.name.includes(" "))) {
+    expect(stdout).toContain(`${name} `);
+    expect(stdout.replaceAll(/\s+/g, " ")).toContain(summary);
+  }
+});
+
+test.each(commands.map(({ name }) => [name]))("`%s --help` shows its examples", async (name) => {
+  const { exitCode, stdout } = await cli(...name.split(" "), "--help");
+  const { examples } = commands.find((command) => command.name === name)!;
+  expect(exitCode).toBe(0);
+  for (const line of examples) expect(stdout).toContain(`$ patchclamp ${line}`);
+});
+
+test("sites --json lists every site, with names where sizes depend on the prompt", async () => {
+  const { exitCode, stdout, stderr } = await cli("sites", network, "--json");
+  const net = await openNetwork(nodeFiles(network));
+  const { sites } = JSON.parse(stdout) as { sites: { name: string; shape: unknown[] }[] };
+  expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: "" });
+  expect(sites.map(({ name }) => name)).toEqual(net.sites().map(({ name }) => name));
+  expect(sites.find(({ name }) => name === "blocks.1.attn.pattern")!.shape).toEqual([
+    "batch",
+    net.config.nHeads,
+    "query",
+    "key",
+  ]);
+});
+
+test("sites --match keeps what matches, and prints blocks that share a line as a pattern", async () => {
+  const { stdout } = await cli("sites", network, "--match", "blocks.*.resid_post");
+  expect(stdout).toContain("2 values");
+  expect(stdout).toContain("blocks.*.resid_post");
+  expect(stdout).not.toContain("attn.z");
+});
+
+test("capture saves the numbers that run gives", async () => {
+  const out = join(folder, "captured.safetensors");
+  const site = "blocks.1.resid_post";
+  const { exitCode } = await cli(
+    "capture",
+    network,
+    "1,5,9",
+    "--ids",
+    "--site",
+    site,
+    "--out",
+    out,
+  );
+  const { tensors, metadata } = await readSafetensors(nodeFiles(folder), "captured.safetensors");
+  const net = await openNetwork(nodeFiles(network));
+  const expected = await (await net.run([1, 5, 9], { capture: site })).at(site).data();
+  expect(exitCode).toBe(0);
+  expect([...tensors.keys()]).toEqual([site]);
+  expect(await tensors.get(site)!.data()).toEqual(expected);
+  expect(metadata["prompt"]).toBe("1,5,9");
+});
+
+test("capture --json summarises each site rightly", async () => {
+  const { stdout } = await cli("capture", network, "1,5", "--ids", "--site", "embed", "--json");
+  const [{ values, mean, std, norm }] = (JSON.parse(stdout) as { sites: [Summary] }).sites;
+  const average = values.reduce((sum, x) => sum + x, 0) / values.length;
+  const spread = values.reduce((sum, x) => sum + (x - average) ** 2, 0) / values.length;
+  expect(mean).toBeCloseTo(average, 10);
+  expect(std).toBeCloseTo(Math.sqrt(spread), 10);
+  expect(norm).toBeCloseTo(Math.hypot(...values), 10);
+});
+
+interface Summary {
+  values: number[];
+  mean: number;
+  std: number;
+  norm: number;
+}
+
+test("run --json gives the tokens that generate gives", async () => {
+  const { stdout } = await cli("run", network, "1,5,9", "--ids", "--max-tokens", "4", "--json");
+  const { generated } = JSON.parse(stdout) as { generated: { id: number }[] };
+  const net = await openNetwork(nodeFiles(network));
+  const expected: number[] = [];
+  for await (const { id } of net.generate([1, 5, 9], { maxTokens: 4 })) expected.push(id);
+  expect(generated.map(({ id }) => id)).toEqual(expected);
+});
+
+test("run --lens ends with the network's own probabilities", async () => {
+  const { stdout } = await cli(
+    "run",
+    network,
+    "1,5,9",
+    "--ids",
+    "--max-tokens",
+    "1",
+    "--lens",
+    "--json",
+  );
+  const { next, layers } = JSON.parse(stdout) as { next: Next[]; layers: { cells: Next[] }[] };
+  expect(layers.at(-1)!.cells.at(-1)!.id).toBe(next[0]!.id);
+  expect(layers.at(-1)!.cells.at(-1)!.probability).toBeCloseTo(next[0]!.probability, 6);
+  expect(layers).toHaveLength(3);
+});
+
+interface Next {
+  id: number;
+  probability: number;
+}
+
+test("run --out x.html saves a page that holds the continuation", async () => {
+  const out = join(folder, "page.html");
+  const { stdout, stderr } = await cli(
+    "run",
+    network,
+    "1,5,9",
+    "--ids",
+    "--max-tokens",
+    "3",
+    "--out",
+    out,
+  );
+  expect(await readFile(out, "utf8")).toContain(stdout.trim().split(" ").slice(-3).join(" "));
+  expect(stderr).toBe(`Saved ${out}.\n`);
+});
+
+test("steering at strength 0 changes nothing, and at another strength something", async () => {
+  const texts = ["--positive", "a b", "--negative", "c d e"];
+  const options = ["--strength", "0,900", "--max-tokens", "5", "--json"];
+  const { stdout } = await cli("steer", network, "the cat", ...texts, ...options);
+  const { unsteered, steered } = JSON.parse(stdout) as {
+    unsteered: string;
+    steered: { text: string }[];
+  };
+  expect(steered[0]!.text).toBe(unsteered);
+  expect(steered[1]!.text).not.toBe(unsteered);
+});
+
+test.each([
+  ["a strength that is no number", ["steer", "x", "--strength", "strong"], 2],
+  ["a range that goes down", ["steer", "x", "--strength", "6..-6"], 2],
+  ["an endless range", ["steer", "x", "--strength", "-100..100"], 2],
+  ["a missing prompt", ["run", "--seed", "1"], 2],
+  ["a network where the prompt belongs", ["run", "organism:stories"], 2],
+  ["a file type that the command does not save", ["sites", "--out", "sites.png"], 2],
+  ["an unknown command", ["runn"], 2],
+  ["an unknown site", ["capture", network, "1", "--ids", "--site", "blocks.9.attn.z"], 1],
+  ["a pattern that matches nothing", ["sites", network, "--match", "blocks.*.nothing"], 1],
+  ["no site at all", ["capture", network, "1", "--ids"], 1],
+  ["ids that are no ids", ["run", network, "1,x", "--ids"], 1],
+  ["an id outside the vocabulary", ["run", network, "1,999", "--ids"], 1],
+  ["a folder without a network", ["sites", "test/golden/nowhere"], 1],
+  ["an unknown organism", ["sites", "organism:nobody"], 1],
+  ["one kind of texts only", ["steer", network, "a", "--positive", "b"], 1],
+  ["pairs that are not there", ["steer", network, "a", "--pairs", "nowhere.jsonl"], 1],
+])("%s is refused in one sentence", async (_, argv, code) => {
+  const { exitCode, stdout, stderr } = await cli(...argv);
+  expect({ exitCode, stdout }).toEqual({ exitCode: code, stdout: "" });
+  expect(stderr).toMatchSnapshot();
+});
+
+test("a line of pairs that is no pair is named", async () => {
+  const path = join(folder, "pairs.jsonl");
+  await writeFile(path, '{"positive": "a", "negative": "b"}\n\n{"positive": "a"}\n');
+  const { exitCode, stderr } = await cli("steer", network, "a", "--pairs", path);
+  expect(exitCode).toBe(1);
+  expect(stderr.replace(path, "pairs.jsonl")).toMatchInlineSnapshot(`
+    "test/golden/gpt2 does not know 1 word of the prompt and reads: <bos> <unk>
+    steer: line 3 of pairs.jsonl is not a pair.
+      fix: write {"positive": "...", "negative": "..."} on each line.
+    "
+  `);
+});
+
+test("with --json an error is a JSON document on standard output", async () => {
+  const failed = await cli("sites", network, "--match", "nothing", "--json");
+  const misused = await cli("sites", "--nothing", "--json");
+  expect(failed).toMatchObject({ exitCode: 1, stderr: "" });
+  expect(JSON.parse(failed.stdout)).toMatchObject({
+    error: { code: "UNKNOWN_SITE", facts: { site: "nothing" } },
+  });
+  expect(misused).toMatchObject({ exitCode: 2, stderr: "" });
+  expect(JSON.parse(misused.stdout)).toMatchObject({ error: { code: "USAGE" } });
+});
+
+test("options after a subcommand belong to it", async () => {
+  const { stdout } = await cli("organisms", "check", "nobody", "--json");
+  expect(JSON.parse(stdout)).toMatchObject({ error: { code: "UNKNOWN_NAME" } });
+});
+
+test("organisms --json lists organism:stories", async () => {
+  const { stdout } = await cli("organisms", "--json");
+  expect(JSON.parse(stdout)).toMatchObject([{ name: "organism:stories" }]);
+});

@@ -1,0 +1,35 @@
+import { pathToFileURL } from "node:url";
+
+import { expect, test } from "vitest";
+
+import { loadNetwork } from "../index.ts";
+import { organisms } from "./catalog.ts";
+import { organismFolder } from "./load-network.ts";
+
+test("a folder is opened by its path or by its URL", async () => {
+  const byPath = await loadNetwork("test/golden/gpt2");
+  const byUrl = await loadNetwork(pathToFileURL("test/golden/gpt2").href, { name: "golden" });
+  expect(byPath.name).toBe("test/golden/gpt2");
+  expect(byUrl.name).toBe("golden");
+  expect(byUrl.sites()).toEqual(byPath.sites());
+});
+
+test("every organism has a folder of its own", () => {
+  const folders = organisms.map(({ name }) => organismFolder(name));
+  expect(folders.map((folder) => folder.split("/").slice(-2).join("/"))).toEqual(
+    organisms.map(({ name }) => `organisms/${name}`),
+  );
+});
+
+test("an unknown organism is refused with those there are", async () => {
+  await expect(loadNetwork("organism:unicorn")).rejects.toThrowErrorMatchingInlineSnapshot(`
+    [PatchClampError: loadNetwork: there is no organism "unicorn".
+      fix: the organisms are organism:stories.]
+  `);
+});
+
+test("a folder that is not there is named", async () => {
+  await expect(loadNetwork("no/such/folder")).rejects.toThrowErrorMatchingInlineSnapshot(
+    `[PatchClampError: files: no/such/folder has no file "config.json".]`,
+  );
+});

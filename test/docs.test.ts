@@ -1,0 +1,53 @@
+// Programs shown in the documentation run, print what they say they print, and link to files that exist.
+
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { dirname, join, relative } from "node:path";
+import { fileURLToPath } from "node:url";
+
+import { expect, test } from "vitest";
+
+const root = fileURLToPath(new URL("..", import.meta.url));
+const pages = ["README.md", "CONTRIBUTING.md", ...markdownBelow("docs")];
+
+function markdownBelow(folder: string): string[] {
+  const names = readdirSync(join(root, folder), { recursive: true, encoding: "utf8" });
+  return names.filter((name) => name.endsWith(".md")).map((name) => `${folder}/${name}`);
+}
+
+/** A program of a page: a TypeScript block that imports something. */
+interface Program {
+  readonly name: string;
+  readonly code: string;
+}
+
+function programs(page: string): Program[] {
+  const text = readFileSync(join(root, page), "utf8");
+  return [...text.matchAll(/^```ts\n(.*?)^```$/gms)]
+    .map(([, code]) => code!)
+    .filter((code) => code.includes("import "))
+    .map((code, i) => ({ name: `${page} #${i + 1}`, code }));
+}
+
+/** Runs a program with a console of its own; returns what it printed, a string a call. */
+async function printedBy({ name, code }: Program): Promise<string[]> {
+  const file = join(root, ".cache/docs", `${name.replaceAll(/\W+/g, "-")}.ts`);
+  mkdirSync(dirname(file), { recursive: true });
+  const quiet = "const console = { log: (...parts: unknown[]) => void printed.push(parts.map((part) => typeof part === 'string' ? part : JSON.stringify(part)).join(' ')) };";
+  writeFileSync(file, `export const printed: string[] = [];\n${quiet}\n${code}`);
+  const module = (await import(file)) as { printed: string[] };
+  return module.printed;
+}
+
+test.each(pages.flatMap(programs))("the program in $name prints what its comments say", async (program) => {
+  const expected = [...program.code.matchAll(/^console\.log\(.*\); \/\/ (.*)$/gm)].map(([, text]) => text!);
+  const printed = await printedBy(program);
+  for (const [i, text] of expected.entries()) expect(printed[i]).toContain(text);
+});
+
+test.each(pages)("links of %s lead to files that exist", (page) => {
+  const text = readFileSync(join(root, page), "utf8");
+  const targets = [...text.matchAll(/\]\(([^)#\s]+)[^)]*\)|src="([^"]+)"/g)].map(([, link, src]) => (link ?? src)!);
+  const local = targets.filter((target) => !/^[a-z]+:/.test(target));
+  const broken = local.filter((target) => !existsSync(join(root, dirname(page), target)));
+  expect(broken.map((target) => relative(root, target))).toEqual([]);
+});

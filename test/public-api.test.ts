@@ -1,0 +1,85 @@
+// What each package entry exports, so that a name comes or goes only on purpose.
+
+import fs from "node:fs";
+import path from "node:path";
+
+import * as root from "patchclamp";
+import * as architectures from "patchclamp/architectures";
+import * as nn from "patchclamp/nn";
+import * as report from "patchclamp/report";
+import * as tensor from "patchclamp/tensor";
+import * as worlds from "patchclamp/worlds";
+import { expect, test } from "vitest";
+
+const ROOT = path.join(import.meta.dirname, "..");
+
+/** Every entry: what importing it gives, and its source. */
+const ENTRIES: Record<string, { exported: object; source: string }> = {
+  ".": { exported: root, source: "index" },
+  "./tensor": { exported: tensor, source: "runtime/index" },
+  "./nn": { exported: nn, source: "nn/index" },
+  "./report": { exported: report, source: "report/index" },
+  "./worlds": { exported: worlds, source: "worlds/index" },
+  "./architectures": { exported: architectures, source: "architectures/index" },
+};
+
+const names = (entry: string): string => Object.keys(ENTRIES[entry]!.exported).toSorted().join(" ");
+
+const manifest = JSON.parse(fs.readFileSync(path.join(ROOT, "package.json"), "utf8")) as {
+  exports: Record<string, unknown>;
+};
+
+test("package.json lists every entry, and nothing else but itself", () => {
+  const expected = Object.entries(ENTRIES).map(([entry, { source }]) => [
+    entry,
+    { "@patchclamp/source": `./src/${source}.ts`, default: `./dist/${source}.js` },
+  ]);
+  expect(manifest.exports).toEqual({
+    ...Object.fromEntries(expected),
+    "./package.json": "./package.json",
+  });
+});
+
+test.each(Object.values(ENTRIES))(
+  "the source of $source exists and exports no default",
+  (entry) => {
+    expect(fs.existsSync(path.join(ROOT, "src", `${entry.source}.ts`))).toBe(true);
+    expect(Object.keys(entry.exported)).not.toContain("default");
+  },
+);
+
+test("patchclamp exports these names", () => {
+  expect(names(".")).toMatchInlineSnapshot(
+    `"LanguageNetwork Network ONNX_TYPE Pass PatchClampError Rng Tensor account allOps arange argmax argmin asTensor avgPool broadcastTo buildNetwork causalMask checkInvariants checkpoint clip collect compile concat configure conv1d conv2d cumsum customGradient defineNetwork dropout evaluate everyLayerAndHead everyLayerAndPosition eye families float16Codec full gather gelu gpt2Family gradients identity int8Codec jacobian jvp layerNorm linear llamaFamily loadNetwork logSoftmax logSumExp logitLens matmul max maxPool mean memoryFiles min noise oneHot ones openNetwork organisms printGraph rand randn randomNormal randomUniform reshape rmsNorm saveAs saveNetwork scatterAdd scatterAddAlongAxis slice softmax sort splitSeed stack stopGradient straightThrough sum takeAlongAxis tensor topK transpose tril triu variance where zeros"`,
+  );
+});
+
+test("patchclamp/tensor exports these names", () => {
+  expect(names("./tensor")).toMatchInlineSnapshot(
+    `"ONNX_TYPE Tensor account allOps arange argmax argmin asTensor avgPool broadcastTo causalMask checkpoint clip collect compile concat configure conv1d conv2d cumsum customGradient dropout evaluate eye float16Codec full gather gelu gradients identity int8Codec jacobian jvp layerNorm linear logSoftmax logSumExp matmul max maxPool mean min noise oneHot ones printGraph rand randn randomNormal randomUniform reshape rmsNorm saveAs scatterAdd scatterAddAlongAxis slice softmax sort splitSeed stack stopGradient straightThrough sum takeAlongAxis tensor topK transpose tril triu variance where zeros"`,
+  );
+});
+
+test("patchclamp/nn exports these names", () => {
+  expect(names("./nn")).toMatchInlineSnapshot(
+    `"adam adamW binaryCrossEntropy clipByGlobalNorm constantRate cosineDecay countedCrossEntropy crossEntropy einsum entropy fractionUnexplained inTurn kaimingNormal kaimingUniform klDivergence linearDecay lion meanAbsoluteError mse negativeLogLikelihood normal orthogonal sgd train truncatedNormal uniform warmup xavierNormal xavierUniform"`,
+  );
+});
+
+test("patchclamp/report exports these names", () => {
+  expect(names("./report")).toMatchInlineSnapshot(
+    `"bars claims figure figureTable heatmap isFigure lines printReport report reportPage table text textPairs theme toJson tokenGrid"`,
+  );
+});
+
+test("patchclamp/worlds exports these names", () => {
+  expect(names("./worlds")).toMatchInlineSnapshot(
+    `"bosWord colours giftPrompts moodOf moodPairs moodPrompts moodWords names neutralPrompts objects padWord patternPrompts places pronouns splitOf storiesBatch storiesSample storiesVocabulary toText toWords unknownWord"`,
+  );
+});
+
+test("patchclamp/architectures exports these names", () => {
+  expect(names("./architectures")).toMatchInlineSnapshot(
+    `"families gpt2Config gpt2Family llamaConfig llamaFamily"`,
+  );
+});
