@@ -32,21 +32,29 @@ function programs(page: string): Program[] {
 async function printedBy({ name, code }: Program): Promise<string[]> {
   const file = join(root, ".cache/docs", `${name.replaceAll(/\W+/g, "-")}.ts`);
   mkdirSync(dirname(file), { recursive: true });
-  const quiet = "const console = { log: (...parts: unknown[]) => void printed.push(parts.map((part) => typeof part === 'string' ? part : JSON.stringify(part)).join(' ')) };";
+  const quiet =
+    "const console = { log: (...parts: unknown[]) => void printed.push(parts.map((part) => typeof part === 'string' ? part : JSON.stringify(part)).join(' ')) };";
   writeFileSync(file, `export const printed: string[] = [];\n${quiet}\n${code}`);
   const module = (await import(file)) as { printed: string[] };
   return module.printed;
 }
 
-test.each(pages.flatMap(programs))("the program in $name prints what its comments say", async (program) => {
-  const expected = [...program.code.matchAll(/^console\.log\(.*\); \/\/ (.*)$/gm)].map(([, text]) => text!);
-  const printed = await printedBy(program);
-  for (const [i, text] of expected.entries()) expect(printed[i]).toContain(text);
-});
+test.each(pages.flatMap(programs))(
+  "the program in $name prints what its comments say",
+  async (program) => {
+    const expected = [...program.code.matchAll(/^console\.log\(.*\); \/\/ (.*)$/gm)].map(
+      ([, text]) => text!,
+    );
+    const printed = await printedBy(program);
+    for (const [i, text] of expected.entries()) expect(printed[i]).toContain(text);
+  },
+);
 
 test.each(pages)("links of %s lead to files that exist", (page) => {
   const text = readFileSync(join(root, page), "utf8");
-  const targets = [...text.matchAll(/\]\(([^)#\s]+)[^)]*\)|src="([^"]+)"/g)].map(([, link, src]) => (link ?? src)!);
+  const targets = [...text.matchAll(/\]\(([^)#\s]+)[^)]*\)|src="([^"]+)"/g)].map(
+    ([, link, src]) => (link ?? src)!,
+  );
   const local = targets.filter((target) => !/^[a-z]+:/.test(target));
   const broken = local.filter((target) => !existsSync(join(root, dirname(page), target)));
   expect(broken.map((target) => relative(root, target))).toEqual([]);

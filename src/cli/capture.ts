@@ -12,7 +12,7 @@ import { readPrompt } from "./prompt.ts";
 import type { ReadPrompt } from "./prompt.ts";
 
 /** A recorded value and its summary. */
-export interface Captured {
+interface Captured {
   readonly site: string;
   readonly shape: readonly number[];
   readonly mean: number;
@@ -27,7 +27,7 @@ export interface Captured {
  *
  * @throws PatchClampError `UNKNOWN_SITE` when a name or pattern matches none, `BAD_OPTION` when there is none
  */
-export async function captureSites(
+async function captureSites(
   net: LanguageNetwork,
   { ids }: ReadPrompt,
   selection: readonly string[],

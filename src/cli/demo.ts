@@ -8,7 +8,7 @@ import { leaves } from "../core/tree.ts";
 import type { LanguageNetwork } from "../network/language.ts";
 import { loadNetwork } from "../organisms/load-network.ts";
 import { report, reportPage, table, text as paragraphs } from "../report/index.ts";
-import type { Report, Section } from "../report/index.ts";
+import type { Claim, Report, Section } from "../report/index.ts";
 import type { Tensor } from "../runtime/index.ts";
 import { nodeFiles } from "../runtime/node-files.ts";
 import { command } from "./command.ts";
@@ -21,12 +21,12 @@ import { status } from "./progress.ts";
 import { vegaScripts } from "./vega-scripts.ts";
 
 /** The chapters, in order. */
-export const chapters: readonly Chapter[] = [predict, nameMover, mood];
+const chapters: readonly Chapter[] = [predict, nameMover, mood];
 
 const title = "PatchClamp: recording and steering a small network";
 
 /** The demonstration, finished. */
-export interface Demonstration {
+interface Demonstration {
   readonly report: Report;
   readonly numbers: Readonly<Record<string, unknown>>;
   /** Duration of each chapter, in seconds, by title. */
@@ -34,7 +34,7 @@ export interface Demonstration {
 }
 
 /** Who watches. */
-export interface Audience {
+interface Audience {
   /** Gets what is being done. */
   readonly say: (what: string) => void;
   /** Gets the report of each chapter once it is there. */
@@ -46,24 +46,32 @@ export interface Audience {
  *
  * @param clock - milliseconds since any moment
  */
-export async function demonstrate(
+async function demonstrate(
   net: LanguageNetwork,
   clock: () => number,
   { say, show }: Audience,
 ): Promise<Demonstration> {
   const numbers: Record<string, unknown> = {};
   const seconds: [string, number][] = [];
+  const claimed: Claim[] = [];
   const sections: Section[] = [introduction(net)];
   for (const chapter of chapters) {
     const began = clock();
     const found = await chapter.run(net, say);
     seconds.push([chapter.title, (clock() - began) / 1000]);
     numbers[chapter.slug] = found.numbers;
+    claimed.push(
+      ...found.sections.flatMap((section) => (section.kind === "claims" ? section.claims : [])),
+    );
     const [first, ...rest] = found.sections;
     show(report({ title: chapter.title, sections: [...found.sections] }));
     sections.push({ ...first!, title: chapter.title }, ...rest);
   }
-  return { report: report({ title, subtitle: subtitleOf(net), sections }), numbers, seconds };
+  return {
+    report: report({ title, subtitle: subtitleOf(net), sections }),
+    numbers: { ...numbers, claims: claimed },
+    seconds,
+  };
 }
 
 function subtitleOf(net: LanguageNetwork): string {
@@ -102,7 +110,7 @@ function closing(folder: string, { seconds }: Demonstration, loadSeconds: number
     sections: [
       paragraphs({
         title: "All figures on one page",
-        paragraphs: [`Open ${join(folder, "index.html")} in a browser; it needs no network.`],
+        paragraphs: [`Open ${join(folder, "index.html")} in a browser; it works offline.`],
       }),
       table({
         title: "How long it took",

@@ -21,6 +21,8 @@ test("training for one step writes a network with its card, and leaves no traini
     "stories",
     "--steps",
     "1",
+    "--count",
+    "4",
     "--out",
     folder,
     "--json",

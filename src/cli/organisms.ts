@@ -148,6 +148,7 @@ export const organismsTrain = command({
     out: text("folder", "where to write it (default: organisms/NAME)"),
     resume: flag("go on where a run in that folder was stopped"),
     steps: optionalNumber("n", "number of updates (default: the recipe's)"),
+    count: number("n", "samples of each skill for the card", 500),
   },
   examples: [
     "organisms train stories --out my-stories",
@@ -155,7 +156,12 @@ export const organismsTrain = command({
   ],
   run: async ({ host, operands, options, note }) => {
     const organism = organismNamed(operands["name"]!);
-    const { out = `organisms/${organism.name}`, resume, steps = organism.recipe.steps } = options;
+    const {
+      out = `organisms/${organism.name}`,
+      resume,
+      count,
+      steps = organism.recipe.steps,
+    } = options;
     const stateFolder = join(out, "training");
     const store = trainingStore(nodeFiles(stateFolder));
     if (!resume && (await store.load()) !== undefined) {
@@ -170,10 +176,10 @@ export const organismsTrain = command({
       store,
       clock: host.clock,
       signal: host.interrupted(),
-      evaluate: { every: 500, count: 100 },
+      evaluate: { every: 500, count: Math.min(100, count) },
     });
     await follow(host, training, steps, note);
-    const card = await saveOrganism(organism, training.network(), nodeFiles(out), { steps });
+    const card = await saveOrganism(organism, training.network(), nodeFiles(out), { steps, count });
     await rm(stateFolder, { recursive: true, force: true });
     const scores = Object.fromEntries(
       Object.entries(card.scores).map(([name, { score }]) => [name, score]),

@@ -26,7 +26,7 @@ interface Written {
  *
  * @param write - gets the text piece by piece
  */
-export async function continuePrompt(
+async function continuePrompt(
   net: LanguageNetwork,
   { ids }: ReadPrompt,
   options: GenerateOptions,
@@ -59,7 +59,7 @@ export async function continuePrompt(
 }
 
 /** What comes next, and how it came about. */
-export function nextReport(net: LanguageNetwork, { tokens }: ReadPrompt, grid: LensGrid): Report {
+function nextReport(net: LanguageNetwork, { tokens }: ReadPrompt, grid: LensGrid): Report {
   return report({
     title: `What ${net.name} expects next`,
     sections: [

@@ -13,7 +13,7 @@ import { networkOperand, text } from "./options.ts";
 const openAxes = new Set(["batch", "pos", "query", "key"]);
 
 /** A site as `--json` shows it: `shape` holds a name where the length depends on the prompt. */
-export interface ListedSite {
+interface ListedSite {
   readonly name: string;
   readonly axes: readonly string[];
   readonly shape: readonly (string | number)[];
@@ -26,7 +26,7 @@ export interface ListedSite {
  * @param match - a name or pattern; all sites when it is left out
  * @throws PatchClampError `UNKNOWN_SITE` when the pattern matches none
  */
-export function listSites(net: LanguageNetwork, match?: string): ListedSite[] {
+function listSites(net: LanguageNetwork, match?: string): ListedSite[] {
   const wanted = new Set(
     match === undefined ? net.space.sites : selectSites("sites", net.space, match),
   );
@@ -46,7 +46,7 @@ function openShape({ axes, shape }: SiteInfo): (string | number)[] {
 }
 
 /** The sites as a table in which the blocks of a network share their lines. */
-export function sitesReport(net: LanguageNetwork, sites: readonly ListedSite[]): Report {
+function sitesReport(net: LanguageNetwork, sites: readonly ListedSite[]): Report {
   const groups = new Map<string, { blocks: number[]; site: ListedSite }>();
   for (const site of sites) {
     const block = /^blocks\.(\d+)\./.exec(site.name)?.[1];

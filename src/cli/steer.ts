@@ -21,7 +21,7 @@ const pairSchema = z.strictObject({ positive: z.string().min(1), negative: z.str
  *
  * @throws PatchClampError `BAD_FILE` when the file cannot be read or a line is no such object, naming the line
  */
-export async function readPairs(path: string): Promise<Contrast> {
+async function readPairs(path: string): Promise<Contrast> {
   const content = await readFile(path, "utf8").catch((cause: unknown) => {
     throw new PatchClampError("BAD_FILE", {
       where: "steer",

@@ -3,9 +3,9 @@
 // shows it is taken only when the tap gives another tensor back.
 
 import { PatchClampError } from "../core/errors.ts";
-import { concat } from "../tensor/ops/joining.ts";
 import { fromHost } from "../tensor/leaf.ts";
-import type { Tensor } from "../tensor/tensor.ts";
+import { concat } from "../runtime/index.ts";
+import type { Tensor } from "../runtime/index.ts";
 
 /** Names a value; returns the value to go on with. */
 export type SiteTap = (name: string, x: Tensor) => Tensor;

@@ -131,7 +131,10 @@ function besideSection(stories: readonly string[], { endings }: Dose): Section {
 
 function chartSection({ points }: Dose, control: Dose): Section {
   const shares = points.map(({ happy, total }) => wilson(happy, total));
-  const at = (strength: number): string => percent(shares[strengths.indexOf(strength)]!.share);
+  const at = (strength: number): string => {
+    const { share: found, low, high } = shares[strengths.indexOf(strength)]!;
+    return `${percent(found)} (95 % interval ${percent(low)} to ${percent(high)})`;
+  };
   const share = (of: (point: DosePoint) => number, dose: readonly DosePoint[]): number[] =>
     dose.map((point) => of(point) / point.total);
   return lines({
@@ -152,7 +155,7 @@ function chartSection({ points }: Dose, control: Dose): Section {
         y: share(({ happy }) => happy, control.points),
       },
     ],
-    note: `Happy endings go from ${at(-6)} at strength -6 over ${at(0)} at 0 to ${at(6)} at 6 (${points[0]!.total} stories each; the band is a 95 % interval). The control pushes every story along a random direction of its own, of the same length.`,
+    note: `Happy endings go from ${at(-6)} at strength -6 over ${at(0)} at 0 to ${at(6)} at 6, of ${points[0]!.total} stories each. The control pushes every story along a random direction of its own, of the same length.`,
   });
 }
 
