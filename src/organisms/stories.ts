@@ -115,7 +115,7 @@ export const stories: Organism = {
   tokenizerConfig: () => ({ ...wordTokenizerConfig(), eos_token: "<bos>" }),
   recipe: {
     config,
-    steps: 4000,
+    steps: 3500,
     batch: BATCH,
     pos: POS,
     learningRate: 2e-3,

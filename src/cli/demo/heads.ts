@@ -1,6 +1,7 @@
-// Attention heads: which one matters, what it looks at, and what is lost without it.
+// Patching: which attention head matters, by which words a name travels, and what is lost without a head.
 
 import type { LanguageNetwork } from "../../network/language.ts";
+import { everyLayerAndPosition } from "../../network/sweep.ts";
 import type { Cells, SweepResult } from "../../network/sweep.ts";
 import { tensor } from "../../runtime/index.ts";
 import type { Tensor } from "../../runtime/index.ts";
@@ -16,10 +17,7 @@ export interface Twins {
 }
 
 /** Logit of the gift's answer minus logit of the twin's, after the last position: [rows] of [rows, pos, dVocab]. */
-export function preference(
-  net: LanguageNetwork,
-  { gift, twinAnswer }: Twins,
-): (logits: Tensor) => Tensor {
+function preference(net: LanguageNetwork, { gift, twinAnswer }: Twins): (logits: Tensor) => Tensor {
   const weights = new Float32Array(net.config.dVocab);
   weights[net.tokenizer.id(gift.answer)!] = 1;
   weights[net.tokenizer.id(twinAnswer)!] = -1;
@@ -28,7 +26,7 @@ export function preference(
 }
 
 /** 0 where the twin stays as it is, 1 where it becomes the gift. */
-export function restored({ values, clean, corrupt }: SweepResult): number[][] {
+function restored({ values, clean, corrupt }: SweepResult): number[][] {
   return values.map((row) => row.map((value) => (value - corrupt) / (clean - corrupt)));
 }
 
@@ -75,30 +73,34 @@ export async function searchHeads(
       await net.sweep({ clean, corrupt, cells: headsAtTheEnd, metric: preference(net, pair) }),
     );
   }
-  const shares = sweeps.map(restored);
-  const grid = shares[0]!.map((row, i) =>
-    row.map((_, j) => meanOf(shares.map((share) => share[i]![j]!))),
-  );
+  const grid = meanGrid(sweeps.map(restored));
   const at = largest(grid.flat());
   const [layer, head] = [Math.floor(at / grid[0]!.length), at % grid[0]!.length];
   const flips = meanOf(sweeps.map(({ values }) => (values[layer]![head]! > 0 ? 1 : 0)));
   return { grid, best: { layer, head }, restored: grid[layer]![head]!, flips };
 }
 
-/** Attention of one head from the last position, [prompt][position]; the prompts have equal lengths. */
-export async function attentionFromEnd(
-  net: LanguageNetwork,
-  prompts: readonly string[],
-  { layer, head }: Head,
-): Promise<number[][]> {
-  const pattern = net
-    .trace(prompts)
-    .at(`blocks.${layer}.attn.pattern`) // [batch, head, query, key]
-    .slice({ axis: 1, start: head, end: head + 1 })
-    .slice({ axis: 2, start: -1 });
-  const flat = Array.from(await pattern.numbers());
-  const pos = pattern.shape[3]!;
-  return prompts.map((_, i) => flat.slice(i * pos, (i + 1) * pos));
+/** How much of a name each word carries on its way to the last one. */
+export interface Travel {
+  /** The words of the first prompt, by position. */
+  readonly words: readonly string[];
+  /** Share of the preference that everything at one position restores, before each layer: [layer][position]. */
+  readonly grid: readonly (readonly number[])[];
+}
+
+/** Copies the residual stream of one position at a time; the prompts have their words at equal positions. */
+export async function travel(net: LanguageNetwork, pairs: readonly Twins[]): Promise<Travel> {
+  const cells = everyLayerAndPosition("resid_pre");
+  const sweeps: SweepResult[] = [];
+  for (const pair of pairs) {
+    const [clean, corrupt] = [pair.gift.prompt, pair.twin];
+    sweeps.push(await net.sweep({ clean, corrupt, cells, metric: preference(net, pair) }));
+  }
+  return { words: sweeps[0]!.columns, grid: meanGrid(sweeps.map(restored)) };
+}
+
+function meanGrid(grids: readonly (readonly (readonly number[])[])[]): number[][] {
+  return grids[0]!.map((row, i) => row.map((_, j) => meanOf(grids.map((grid) => grid[i]![j]!))));
 }
 
 /** Mean preference for the right name in nats, with one head silenced or none. */
