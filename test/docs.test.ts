@@ -1,10 +1,20 @@
 // Programs shown in the documentation run, print what they say they print, and link to files that exist.
 
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  writeFileSync,
+} from "node:fs";
 import { dirname, join, relative } from "node:path";
+import { tmpdir } from "node:os";
 import { fileURLToPath } from "node:url";
 
 import { expect, test } from "vitest";
+
+import { cli } from "./cli-host.ts";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const pages = ["README.md", "CONTRIBUTING.md", ...markdownBelow("docs")];
@@ -49,6 +59,22 @@ test.each(pages.flatMap(programs))(
     for (const [i, text] of expected.entries()) expect(printed[i]).toContain(text);
   },
 );
+
+/** Every `npx patchclamp ...` of a page, as words. */
+function commandLines(page: string): { line: string; words: string[] }[] {
+  const text = readFileSync(join(root, page), "utf8");
+  return [...text.matchAll(/^npx patchclamp (.*?)\s*(?:#.*)?$/gm)].map(([, line]) => ({
+    line: line!,
+    words: [...line!.matchAll(/"([^"]*)"|(\S+)/g)].map(([, quoted, bare]) => (quoted ?? bare)!),
+  }));
+}
+
+test.each(pages.flatMap(commandLines))("patchclamp $line runs", async ({ words }) => {
+  process.chdir(mkdtempSync(join(tmpdir(), "patchclamp-docs-")));
+  const { exitCode, stderr } = await cli(...words);
+  expect(exitCode).toBe(0);
+  expect(stderr).toMatch(/^(?:Saved .+\.\n)?$/); // no unknown word, no other complaint
+});
 
 test.each(pages)("links of %s lead to files that exist", (page) => {
   const text = readFileSync(join(root, page), "utf8");

@@ -124,3 +124,14 @@ test("after a failed run the next one works", async () => {
   const results = await Promise.allSettled([broken.data(), x.sum().item()]);
   expect(results.map(({ status }) => status)).toEqual(["rejected", "fulfilled"]);
 });
+
+test("a device that is offered but missing is refused at once, and work goes on where it was", async () => {
+  const outcome = await configure({ device: "cuda" }).then(
+    () => "it runs",
+    (error: Error) => error.message,
+  );
+  // either way, what follows runs
+  expect(outcome).toMatch(/^it runs$|^configure: this computer cannot run on cuda/);
+  expect(await tensor([1, 2]).mul(2).numbers()).toEqual(Float32Array.of(2, 4));
+  await configure({ device: "cpu" });
+});

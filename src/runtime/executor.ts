@@ -7,7 +7,8 @@ import type { Emitted } from "../onnx/emit.ts";
 import { emitGraph } from "../onnx/emit.ts";
 import type { Executable, Executor, ExecutorOptions } from "../tensor/executor.ts";
 import type { Graph } from "../tensor/graph.ts";
-import { printGraph } from "../tensor/graph.ts";
+import { collect, printGraph } from "../tensor/graph.ts";
+import { full } from "../tensor/ops/creation.ts";
 import type { Device } from "../tensor/op.ts";
 import type { Aval, Node, TypedArray, Value } from "../tensor/tensor.ts";
 import { bytesOf, hostArray, sizeOf } from "../tensor/tensor.ts";
@@ -63,11 +64,29 @@ export class OrtExecutor implements Executor {
       });
     }
     const options = this.#backend.sessionOptions(device, threads);
-    await options;
+    await this.#probe(device, await options);
     this.#options = options;
     this.#device = device;
     this.#threads = threads;
     for (const key of this.#sessions.keys()) this.#drop(key);
+  }
+
+  /** Loads the smallest graph, because a device can be offered and yet be missing. */
+  async #probe(device: Device, options: InferenceSession.SessionOptions): Promise<void> {
+    if (device === "cpu" || device === "wasm") return;
+    const { bytes } = emitGraph(collect([full([1], 0)]), { device });
+    try {
+      const session = await this.#backend.ort.InferenceSession.create(bytes, options);
+      await session.release();
+    } catch (cause) {
+      throw new PatchClampError("UNSUPPORTED", {
+        where: "configure",
+        problem: `this computer cannot run on ${device}; ONNX Runtime finds no usable device or driver.`,
+        fix: `stay on "${this.#device}", or install what ${device} needs (see the cause).`,
+        facts: { device },
+        cause,
+      });
+    }
   }
 
   async prepare(graph: Graph): Promise<Executable> {

@@ -29,7 +29,7 @@ export const backend: Backend = {
       // halves what a session keeps, at equal speed
       enableMemPattern: false,
       intraOpNumThreads: threads,
-      logSeverityLevel: 3,
+      logSeverityLevel: 4, // what fails is thrown; it need not be printed too
       // sessions share the cores only if their idle threads stop spinning
       extra: { session: { force_spinning_stop: "1" } },
     };

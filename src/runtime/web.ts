@@ -25,7 +25,7 @@ export const backend: Backend = {
       executionProviders: [device],
       graphOptimizationLevel: "basic",
       enableMemPattern: false,
-      logSeverityLevel: 3,
+      logSeverityLevel: 4,
       ...(device === "webgpu" ? { preferredOutputLocation: "gpu-buffer" as const } : {}),
     };
   },
