@@ -19,7 +19,7 @@ import { COPY_COSTS_FROM, runInto } from "./run-into.ts";
 const SESSIONS_KEPT = 96;
 
 /** Bytes of interior values, summed over kept sessions, above which old ones go. */
-const ARENA_BYTES_KEPT = 4 * 2 ** 30;
+const ARENA_BYTES_KEPT = 2 ** 30;
 
 interface Loaded {
   readonly session: InferenceSession;
