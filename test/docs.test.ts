@@ -49,6 +49,15 @@ async function printedBy({ name, code }: Program): Promise<string[]> {
   return module.printed;
 }
 
+const examples: Program[] = readdirSync(join(root, "examples")).map((name) => ({
+  name: `examples/${name}`,
+  code: readFileSync(join(root, "examples", name), "utf8"),
+}));
+
+test.each(examples)("$name runs and prints something", async (program) => {
+  expect(await printedBy(program)).not.toEqual([]);
+});
+
 test.each(pages.flatMap(programs))(
   "the program in $name prints what its comments say",
   async (program) => {

@@ -33,7 +33,7 @@ function comparison(name: string, onnx: string, reference: (x: number, y: number
   return defineOp({
     name,
     infer: ([x, y]) => {
-      sameDType(name, [x!, y!], NUMBERS);
+      sameDType(name, [x!, y!], onnx === "Equal" ? [...NUMBERS, "bool"] : NUMBERS);
       return [{ shape: broadcastShapes(name, x!.shape, y!.shape), dtype: "bool" }];
     },
     grad: () => [null, null],
