@@ -14,7 +14,7 @@ const node: TestProjectConfiguration = {
   ssr: { resolve: { conditions } },
   test: {
     name: "node",
-    include: ["src/**/*.test.ts", "test/**/*.test.ts"],
+    include: ["src/**/*.test.ts", "test/**/*.test.ts", "bench/**/*.test.ts"],
     setupFiles: ["test/setup/no-console.ts"],
     pool: "forks", // the native runtime's threads outlive a worker thread that ends
     testTimeout: 60_000,

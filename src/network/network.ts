@@ -105,7 +105,7 @@ export interface GradResult {
   readonly activations: Readonly<Record<string, Tensor>>;
 }
 
-type Compiled = (params: Tree<Tensor>, inputs: Inputs) => Promise<Record<string, Tensor>>;
+type Compiled = (inputs: Inputs) => Promise<Record<string, Tensor>>;
 
 /** A network whose values have names and can be recorded, edited and differentiated. */
 export class Network<Given = Inputs> {
@@ -176,7 +176,7 @@ export class Network<Given = Inputs> {
       );
     }
     const inputs = this.definition.prepare(given);
-    const activations = await this.#compile(wanted)(this.params, inputs);
+    const activations = await this.#compile(wanted)(inputs);
     return new Pass(this.space, inputs, activations, () => this.#apply(inputs, {}).sites);
   }
 
@@ -247,9 +247,10 @@ export class Network<Given = Inputs> {
     const key = wanted.join();
     let compiled = this.#compiled.get(key);
     if (compiled === undefined) {
-      compiled = compile((params: Tree<Tensor>, inputs: Inputs): Record<string, Tensor> => {
+      // closes over the parameters, so that a call need not walk their tree
+      compiled = compile((inputs: Inputs): Record<string, Tensor> => {
         const { tap, sites } = recordingTap();
-        this.#forward(params, inputs, tap);
+        this.#forward(this.params, inputs, tap);
         return Object.fromEntries(wanted.map((site) => [site, sites.get(site)!]));
       });
       this.#compiled.set(key, compiled);

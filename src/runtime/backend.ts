@@ -18,6 +18,8 @@ export interface Backend {
   ) => Promise<Ort.InferenceSession.SessionOptions>;
   /** Whether results may be written into arrays that we allocate (see `run-into.ts`). */
   readonly writesInto: (device: Device) => boolean;
+  /** Memory for a result, which need not be zeroed because all of it will be written. */
+  readonly allocate: (bytes: number) => ArrayBuffer;
   /** The files at a place: a folder's path or file URL in Node, a URL in the browser. */
   readonly openFolder: (place: string) => Files;
 }

@@ -11,7 +11,7 @@ import { collect, printGraph } from "../tensor/graph.ts";
 import { full } from "../tensor/ops/creation.ts";
 import type { Device } from "../tensor/op.ts";
 import type { Aval, Node, TypedArray, Value } from "../tensor/tensor.ts";
-import { bytesOf, hostArray, sizeOf } from "../tensor/tensor.ts";
+import { bytesOf, hostArray } from "../tensor/tensor.ts";
 import type { Backend } from "./backend.ts";
 import { COPY_COSTS_FROM, runInto } from "./run-into.ts";
 
@@ -181,10 +181,9 @@ export class OrtExecutor implements Executor {
   /** A host array for a result, from what callers gave up where it fits. */
   #allocate({ dtype, shape }: Aval): TypedArray {
     const bytes = bytesOf({ dtype, shape });
-    const spare = this.#spare.get(bytes)?.pop();
-    const fresh = hostArray(dtype, spare === undefined ? sizeOf(shape) : 0);
-    if (spare === undefined) return fresh;
-    return new (fresh.constructor as new (buffer: ArrayBufferLike) => TypedArray)(spare);
+    const memory = this.#spare.get(bytes)?.pop() ?? this.#backend.allocate(bytes);
+    const { constructor } = hostArray(dtype, 0);
+    return new (constructor as new (buffer: ArrayBufferLike) => TypedArray)(memory);
   }
 
   /** Keeps the memory of a value for a next run with these outputs. */

@@ -1,5 +1,6 @@
 // ONNX Runtime in Node.
 
+import { Buffer } from "node:buffer";
 import { availableParallelism } from "node:os";
 import { fileURLToPath } from "node:url";
 
@@ -35,5 +36,6 @@ export const backend: Backend = {
     };
   },
   writesInto: (device) => device === "cpu",
+  allocate: (bytes) => Buffer.allocUnsafeSlow(bytes).buffer as ArrayBuffer,
   openFolder: (place) => nodeFiles(place.startsWith("file://") ? fileURLToPath(place) : place),
 };

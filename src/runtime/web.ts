@@ -30,5 +30,6 @@ export const backend: Backend = {
     };
   },
   writesInto: () => false,
+  allocate: (bytes) => new ArrayBuffer(bytes),
   openFolder: (place) => webFiles(new URL(place, globalThis.location.href).href),
 };
