@@ -110,7 +110,7 @@ export async function runtimeAvals(swept: Case, device: Device): Promise<Aval[]>
       new ort.Tensor(dtype as "float32", value!.data as Float32Array, shape),
     ]);
     const results = await session.run(Object.fromEntries(given));
-    return outputs.map((name) => ({
+    return outputs.map(({ name }) => ({
       shape: [...results[name]!.dims],
       dtype: results[name]!.type as Aval["dtype"],
     }));

@@ -56,7 +56,7 @@ export async function openGpt2(weights: Weights): Promise<OurGpt2> {
       return floats(out.at(site));
     },
     everySite: async (tokens) => {
-      const out = await net.run([tokens], { capture: "**" });
+      using out = await net.run([tokens], { capture: "**" });
       const ends = layers.map((i) => floats(out.at(`blocks.${i}.resid_post`)));
       const last = (tokens.length - 1) * dModel;
       return (await Promise.all(ends)).flatMap((x) => [...x.subarray(last, last + 4)]);

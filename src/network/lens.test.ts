@@ -39,7 +39,9 @@ test("a site that is no residual stream cannot be read", async () => {
   const net = await openNetwork(nodeFiles("test/golden/gpt2"));
   expect(() =>
     logitLens(net, prompt, { sites: "blocks.0.attn.z" }),
-  ).toThrowErrorMatchingInlineSnapshot(`[PatchClampError: logitLens: expected [batch, pos, dModel], got [1, 4, 4, 12]: dModel is 4, not 48; rank is 4, not 3.]`);
+  ).toThrowErrorMatchingInlineSnapshot(
+    `[PatchClampError: logitLens: expected [batch, pos, dModel], got [1, 4, 4, 12]: dModel is 4, not 48; rank is 4, not 3.]`,
+  );
 });
 
 function largestDifference(a: ArrayLike<number>, b: ArrayLike<number>): number {

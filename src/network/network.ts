@@ -65,7 +65,6 @@ export interface GradOptions {
 /** One pass through a network. Tensors are lazy unless they were captured. */
 export class Pass {
   readonly inputs: Inputs;
-  readonly logits: Tensor;
   /** Values that were asked for, by site; all of them for a traced pass. */
   readonly activations: Readonly<Record<string, Tensor>>;
   readonly #space: SiteSpace;
@@ -81,8 +80,16 @@ export class Pass {
     this.activations = activations;
     this.#space = space;
     this.#sites = sites;
-    this.logits = undefined as never;
-    Object.defineProperty(this, "logits", { get: () => this.at("logits"), enumerable: false });
+  }
+
+  /** The network's output, [batch, pos, dVocab] for a language network; computed when it is read if it was not captured. */
+  get logits(): Tensor {
+    return this.at("logits");
+  }
+
+  /** Gives up the memory of all captured values, so that later runs can use it: `using pass = await net.run(...)`. */
+  [Symbol.dispose](): void {
+    for (const tensor of Object.values(this.activations)) tensor[Symbol.dispose]();
   }
 
   /**

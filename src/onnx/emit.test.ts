@@ -1,7 +1,7 @@
 import * as ort from "onnxruntime-node";
 import { expect, test } from "vitest";
 
-import { collect, full, randn, tensor } from "../runtime/index.ts";
+import { collect, full, randn, tensor, evaluate } from "../runtime/index.ts";
 import type { Tensor } from "../runtime/index.ts";
 import { defineOp } from "../tensor/op.ts";
 import { apply } from "../tensor/tensor.ts";
@@ -18,7 +18,7 @@ async function run(
   const feeds = inputs.map((name, i) => [name, new ort.Tensor("float32", ...datas[i]!)]);
   const results = await session.run(Object.fromEntries(feeds));
   await session.release();
-  return outputs.map((name) => Array.from(results[name]!.data as Float32Array));
+  return outputs.map(({ name }) => Array.from(results[name]!.data as Float32Array));
 }
 
 test("a model runs in stock ONNX Runtime on other data of the same shape", async () => {
@@ -95,8 +95,23 @@ test("the sequence is declared first and only when asked for", async () => {
   const graph = collect([tensor([1]).exp()]);
   const { bytes, outputs } = emitGraph(graph, { device: "cpu", withSequence: true });
   const session = await ort.InferenceSession.create(bytes);
-  expect(session.outputNames).toEqual([SEQUENCE_OUTPUT, ...outputs]);
+  expect(session.outputNames).toEqual([SEQUENCE_OUTPUT, ...outputs.map(({ name }) => name)]);
   expect(outputs).toHaveLength(1);
+});
+
+test("a view of a value is an output of its own shape, or on request the value itself", async () => {
+  const x = tensor([[[1, 2]], [[3, 4]]]);
+  const y = x.linear(tensor([[1, 1]]));
+  const shapes = (outputsWholes: boolean) =>
+    emitGraph(collect([y]), { device: "cpu", outputsWholes }).outputs.map(({ shape }) => shape);
+  expect(shapes(false)).toEqual([[2, 1, 1]]);
+  expect(shapes(true)).toEqual([[2, 1]]);
+  // two views of one value: the second is written out, since each has memory of its own
+  const doubled = x.mul(2);
+  const pair = [doubled.reshape([4]), doubled.reshape([2, 2])];
+  await evaluate(pair);
+  expect(await pair[0]!.numbers()).toEqual(Float32Array.of(2, 4, 6, 8));
+  expect((await pair[0]!.data()).buffer).not.toBe((await pair[1]!.data()).buffer);
 });
 
 test("float16 constants and lowerings that give too little are refused", () => {

@@ -16,8 +16,8 @@ export interface Emitted {
   readonly bytes: Uint8Array;
   /** Names of the model's inputs, in the graph's order. */
   readonly inputs: readonly string[];
-  /** Names of the model's outputs, in the graph's order. */
-  readonly outputs: readonly string[];
+  /** The model's outputs, in the graph's order, with the shapes they have in the model. */
+  readonly outputs: readonly { readonly name: string; readonly shape: readonly number[] }[];
   /** For every ONNX node name the position of its node in the graph, to explain failures. */
   readonly positions: ReadonlyMap<string, number>;
 }
@@ -31,21 +31,28 @@ export interface EmitOptions {
   readonly device: Device;
   /** Declares an empty sequence as the first output (see `runtime/run-into.ts`). */
   readonly withSequence?: boolean;
+  /**
+   * Where a graph output is another view of a value, makes the value itself the model's output, because reshaping an
+   * output copies it: the numbers and their order are the same, the shape is that of the value. Default false.
+   */
+  readonly outputsWholes?: boolean;
 }
 
 /** Writes a traced graph down as an ONNX model. */
 export function emitGraph(graph: Graph, options: EmitOptions): Emitted {
-  const { device, withSequence = false } = options;
+  const { device, withSequence = false, outputsWholes = false } = options;
   const writer = new Writer(device);
   for (const [i, input] of graph.inputs.entries()) writer.define(input, { onnxName: `in${i}` });
   for (const [i, node] of graph.nodes.entries()) writer.lower(node, i);
   const inputs = graph.inputs.map((input, i) => port(`in${i}`, input));
   const taken = new Set(inputs.map(({ name }) => name));
   const outputs = graph.outputs.map((output) => {
-    const name = writer.find(output).onnxName;
-    const own = taken.has(name) ? writer.copy(name) : name;
-    taken.add(own);
-    return port(own, output);
+    const { onnxName } = writer.find(output);
+    const whole = outputsWholes ? writer.wholeOf(onnxName) : undefined;
+    const isFree = whole !== undefined && !taken.has(whole.name);
+    const name = isFree ? whole.name : taken.has(onnxName) ? writer.copy(onnxName) : onnxName;
+    taken.add(name);
+    return { ...port(name, output), shape: isFree ? whole.shape : output.shape };
   });
   if (withSequence) writer.emptySequence();
   const sequence: PortForm[] = withSequence
@@ -60,7 +67,7 @@ export function emitGraph(graph: Graph, options: EmitOptions): Emitted {
       outputs: [...sequence, ...outputs],
     }),
     inputs: inputs.map(({ name }) => name),
-    outputs: outputs.map(({ name }) => name),
+    outputs,
     positions: writer.positions,
   };
 }
@@ -75,6 +82,11 @@ class Writer {
   readonly positions = new Map<string, number>();
   readonly #device: Device;
   readonly #values = new Map<Tensor, ValueRef>();
+  /** What a reshaped value is a view of. */
+  readonly #wholes = new Map<
+    string,
+    { readonly name: string; readonly shape: readonly number[] }
+  >();
   #label = "start";
   #position = 0;
 
@@ -90,6 +102,11 @@ class Writer {
     return this.#values.get(tensor)!;
   }
 
+  /** The value of which this one is a view, if it is one. */
+  wholeOf(name: string): { readonly name: string; readonly shape: readonly number[] } | undefined {
+    return this.#wholes.get(name);
+  }
+
   /** Writes the ONNX nodes of one traced node. */
   lower(node: Node, position: number): void {
     this.#label = node.label ?? node.op.name;
@@ -100,6 +117,7 @@ class Writer {
       device: this.#device,
       emit: (opType, inputs, attrs = {}) => this.#emit(opType, inputs, attrs, 1)[0]!,
       emitMany: (opType, inputs, attrs, outputs) => this.#emit(opType, inputs, attrs, outputs),
+      reshape: (x, from, to) => this.#reshape(x, from, to),
       constant: (values, dtype, shape) => this.#constant(values, dtype, shape),
     };
     const results = node.op.lower(
@@ -163,6 +181,15 @@ class Writer {
       attrs,
     });
     return refs;
+  }
+
+  #reshape(x: ValueRef, from: readonly number[], to: readonly number[]): ValueRef {
+    const [view] = this.#emit("Reshape", [x, this.#constant(to, "int64", [to.length])], {}, 1);
+    this.#wholes.set(
+      view!.onnxName,
+      this.#wholes.get(x.onnxName) ?? { name: x.onnxName, shape: from },
+    );
+    return view!;
   }
 
   /** Constants of equal content are stored once. */

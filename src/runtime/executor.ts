@@ -11,8 +11,9 @@ import { collect, printGraph } from "../tensor/graph.ts";
 import { full } from "../tensor/ops/creation.ts";
 import type { Device } from "../tensor/op.ts";
 import type { Aval, Node, TypedArray, Value } from "../tensor/tensor.ts";
-import { bytesOf, hostArray } from "../tensor/tensor.ts";
+import { bytesOf } from "../tensor/tensor.ts";
 import type { Backend } from "./backend.ts";
+import { Pool, PooledValue } from "./memory.ts";
 import { COPY_COSTS_FROM, runInto } from "./run-into.ts";
 
 /** Loaded graphs kept for use again; each holds the memory of its largest run. */
@@ -38,11 +39,12 @@ export class OrtExecutor implements Executor {
   /** In order of last use. */
   readonly #sessions = new Map<string, Promise<Loaded>>();
   #queue: Promise<unknown> = Promise.resolve();
-  readonly #spare = new Map<number, ArrayBufferLike[]>();
+  readonly #pool: Pool;
   readonly #uploads = new WeakMap<TypedArray, OrtTensor>();
 
   constructor(backend: Backend) {
     this.#backend = backend;
+    this.#pool = new Pool(backend.allocate);
     this.#device = backend.devices[0]!;
     this.#threads = backend.defaultThreads();
   }
@@ -119,7 +121,11 @@ export class OrtExecutor implements Executor {
   async #create(graph: Graph): Promise<Loaded> {
     const outputBytes = graph.outputs.reduce((sum, output) => sum + bytesOf(output), 0);
     const runsInto = outputBytes > COPY_COSTS_FROM && this.#backend.writesInto(this.#device);
-    const emitted = emitGraph(graph, { device: this.#device, withSequence: runsInto });
+    const emitted = emitGraph(graph, {
+      device: this.#device,
+      withSequence: runsInto,
+      outputsWholes: true,
+    });
     this.#options ??= this.#backend.sessionOptions(this.#device, this.#threads);
     try {
       const session = await this.#backend.ort.InferenceSession.create(
@@ -146,17 +152,20 @@ export class OrtExecutor implements Executor {
       if (!runsInto) {
         const results = await session.run(feeds);
         for (const value of new Set(recycle)) value.dispose();
-        return outputs.map((aval, i) => fromOrt(results[emitted.outputs[i]!] as OrtTensor, aval));
+        return outputs.map((aval, i) =>
+          fromOrt(results[emitted.outputs[i]!.name] as OrtTensor, aval),
+        );
       }
       const outs: Record<string, OnnxValue> = {};
-      const datas = outputs.map((aval, i) => {
-        const data = this.#allocate(aval);
-        outs[emitted.outputs[i]!] = this.#wrap(data, aval);
-        return data;
+      const results = outputs.map((aval, i) => {
+        const data = this.#pool.take(aval);
+        const { name, shape } = emitted.outputs[i]!;
+        outs[name] = this.#wrap(data, { dtype: aval.dtype, shape });
+        return new PooledValue(data, aval, this.#pool);
       });
       await runInto(session, feeds, outs);
-      for (const value of new Set(recycle)) this.#recycle(value, outputs);
-      return outputs.map((aval, i) => onHost(datas[i]!, aval));
+      for (const value of new Set(recycle)) this.#recycle(value);
+      return results;
     } catch (error) {
       throw explain(error, emitted, nodes, this.#device);
     }
@@ -178,21 +187,10 @@ export class OrtExecutor implements Executor {
     return new Tensor(dtype as "float32", data as Float32Array, shape);
   }
 
-  /** A host array for a result, from what callers gave up where it fits. */
-  #allocate({ dtype, shape }: Aval): TypedArray {
-    const bytes = bytesOf({ dtype, shape });
-    const memory = this.#spare.get(bytes)?.pop() ?? this.#backend.allocate(bytes);
-    const { constructor } = hostArray(dtype, 0);
-    return new (constructor as new (buffer: ArrayBufferLike) => TypedArray)(memory);
-  }
-
-  /** Keeps the memory of a value for a next run with these outputs. */
-  #recycle({ data }: Value, outputs: readonly Aval[]): void {
-    if (data === undefined || data.byteLength !== data.buffer.byteLength) return;
-    const list = this.#spare.get(data.byteLength) ?? [];
-    const needed = outputs.filter((aval) => bytesOf(aval) === data.byteLength).length;
-    if (list.length < needed && !list.includes(data.buffer)) list.push(data.buffer);
-    this.#spare.set(data.byteLength, list);
+  /** Keeps the memory of a value that its owner gave up. */
+  #recycle(value: Value): void {
+    if (value instanceof PooledValue) value.dispose();
+    else if (value.data !== undefined) this.#pool.give(value.data);
   }
 
   #evict(): void {

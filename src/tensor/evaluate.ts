@@ -120,18 +120,26 @@ export function compile<Args extends readonly unknown[], R>(
     );
     const results = traced.results.map(({ output, argument, value }) => {
       if (output !== undefined) return fromValue(outputs[output]!);
-      return argument === undefined ? fromValue(value!) : all[argument]![1];
+      return argument === undefined ? fromValue(shared(value!)) : all[argument]![1];
     });
     return fillTree(traced.form, results) as R;
   };
 }
 
-/** The values of donated arguments, without those that are also kept elsewhere. */
+/** A value that others hold too, so that disposing of it here frees nothing. */
+function shared(value: Value): Value {
+  return { ...value, dispose: () => undefined };
+}
+
+/** The values of donated arguments, without those whose memory is also kept elsewhere. */
 function givenUp({ donated, sources }: Traced, given: readonly Value[]): Value[] {
   if (donated.length === 0) return [];
   const positions = new Set(donated);
-  const kept = new Set<number | Value>([...given.filter((_, i) => !positions.has(i)), ...sources]);
-  return donated.map((i) => given[i]!).filter((value) => !kept.has(value));
+  const memory = (value: Value): unknown => value.data ?? value;
+  const kept = new Set<unknown>();
+  for (const [i, value] of given.entries()) if (!positions.has(i)) kept.add(memory(value));
+  for (const source of sources) if (typeof source !== "number") kept.add(memory(source));
+  return donated.map((i) => given[i]!).filter((value) => !kept.has(memory(value)));
 }
 
 /** Stands for the graph of a function that only hands arguments and data around. */

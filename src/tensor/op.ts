@@ -37,6 +37,8 @@ export interface LowerContext {
     attrs: Readonly<Record<string, OnnxAttr>>,
     outputs: number,
   ) => ValueRef[];
+  /** The same elements in another shape; tells that both are one piece of memory. */
+  readonly reshape: (x: ValueRef, from: readonly number[], to: readonly number[]) => ValueRef;
   /** A small constant; `shape` defaults to a vector for a list and a scalar for a number. */
   readonly constant: (
     values: number | readonly number[],

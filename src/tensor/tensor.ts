@@ -119,7 +119,10 @@ export class Tensor implements Aval {
     return this;
   }
 
-  /** Frees the device memory of the computed value, if it has any. The tensor can be computed again. */
+  /**
+   * Gives up the memory of the computed value, on the host and on a device; arrays read from it must not be used any
+   * more. A tensor that was computed lazily is computed again when it is read.
+   */
   [Symbol.dispose](): void {
     this.value?.dispose();
     this.value = undefined;

@@ -180,14 +180,15 @@ const linearOp: Op<LinearAttrs> = defineOp<LinearAttrs>({
     return b === undefined ? [dx, dw] : [dx, dw, rows(g!).sum({ axis: 0 })];
   },
   // one Gemm over all rows: measured faster than MatMul on 3-D input when the weights are graph inputs
-  lower: ({ emit, constant, inputs, outputs }, [x, w, b], { transposed }) => {
-    const shape = inputs[0]!.shape;
-    const flat =
-      shape.length === 2 ? x! : emit("Reshape", [x!, constant([-1, shape.at(-1)!], "int64")]);
+  lower: ({ emit, reshape, inputs, outputs }, [x, w, b], { transposed }) => {
+    const { shape } = inputs[0]!;
+    const { shape: made } = outputs[0]!;
+    const rows = sizeOf(shape.slice(0, -1));
+    const flat = shape.length === 2 ? x! : reshape(x!, shape, [rows, shape.at(-1)!]);
     const y = emit("Gemm", b === undefined ? [flat, w!] : [flat, w!, b], {
       transB: Number(transposed),
     });
-    return [shape.length === 2 ? y : emit("Reshape", [y, constant(outputs[0]!.shape, "int64")])];
+    return [shape.length === 2 ? y : reshape(y, [rows, made.at(-1)!], made)];
   },
   sliceThrough: (axis, inputs, output) =>
     axis === output.shape.length - 1 ? undefined : inputs.map((_, i) => (i === 0 ? axis : null)),

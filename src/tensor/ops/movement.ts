@@ -33,9 +33,7 @@ const reshapeOp = defineOp<ShapeAttrs>({
   name: "reshape",
   infer: ([x], { shape }) => [{ shape, dtype: x!.dtype }],
   grad: ({ inputs: [x], cotangents: [g] }) => [g!.reshape(x!.shape)],
-  lower: ({ emit, constant }, [x], { shape }) => [
-    emit("Reshape", [x!, constant(shape, "int64", [shape.length])]),
-  ],
+  lower: (context, [x], { shape }) => [context.reshape(x!, context.inputs[0]!.shape, shape)],
   reference: ([x]) => [x!.data],
   samples: [
     { inputs: [f32([2, 3])], attrs: { shape: [3, 2] } },
