@@ -198,7 +198,7 @@ function output(z: Tensor, o: LinearParams, tap: SiteTap): Tensor {
   const perHead = z
     .transpose([2, 0, 1, 3])
     .reshape([nHeads, batch * pos, dHead])
-    .matmul(o.weight.reshape([dModel, nHeads, dHead]).transpose([1, 2, 0]))
+    .matmul(o.weight.reshape([dModel, nHeads, dHead]).transpose([1, 0, 2]), { transposeB: true })
     .reshape([nHeads, batch, pos, dModel])
     .transpose([1, 2, 0, 3]);
   const result = tap("result", perHead);
