@@ -36,6 +36,6 @@ export const backend: Backend = {
     };
   },
   writesInto: (device) => device === "cpu",
-  allocate: (bytes) => Buffer.allocUnsafeSlow(bytes).buffer as ArrayBuffer,
+  allocate: (bytes) => Buffer.allocUnsafeSlow(bytes).buffer,
   openFolder: (place) => nodeFiles(place.startsWith("file://") ? fileURLToPath(place) : place),
 };
