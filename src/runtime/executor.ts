@@ -120,11 +120,13 @@ export class OrtExecutor implements Executor {
 
   async #create(graph: Graph): Promise<Loaded> {
     const outputBytes = graph.outputs.reduce((sum, output) => sum + bytesOf(output), 0);
-    const runsInto = outputBytes > COPY_COSTS_FROM && this.#backend.writesInto(this.#device);
+    const writesInto = this.#backend.writesInto(this.#device);
+    const runsInto = writesInto && outputBytes > COPY_COSTS_FROM;
     const emitted = emitGraph(graph, {
       device: this.#device,
       withSequence: runsInto,
-      outputsWholes: true,
+      // host arrays have no shape of their own; values on a device keep the one they were made with
+      outputsWholes: writesInto,
     });
     this.#options ??= this.#backend.sessionOptions(this.#device, this.#threads);
     try {
