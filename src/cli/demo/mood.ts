@@ -17,7 +17,7 @@ const strengths = [-6, -5, -4, -3, -2, -1, -0.5, 0, 0.5, 1, 2, 3, 4, 5, 6];
 const controlStrengths = [-6, -4, -2, 0, 2, 4, 6];
 const shownStrengths = [-6, -2, -1, 1, 2, 6];
 const pairCount = 32;
-const storyCount = 32;
+const storyCount = 64;
 
 /** The pairs that the direction is made of; they are also saved beside the report, to be used again. */
 export function demoPairs(): MoodPair[] {
