@@ -3,7 +3,7 @@
 import type { ParamEntry } from "../architectures/family.ts";
 import { PatchClampError } from "../core/errors.ts";
 import type { Tree } from "../core/tree.ts";
-import { leaves } from "../core/tree.ts";
+import { leaves, treeOf } from "../core/tree.ts";
 import { fromHost } from "../tensor/leaf.ts";
 import { sizeOf, type Tensor } from "../tensor/tensor.ts";
 import type { Checkpoint } from "./checkpoint.ts";
@@ -22,7 +22,7 @@ export async function readParams(
   prefix = "",
 ): Promise<Tree<Tensor>> {
   const fused = new Map<string, Float32Array>();
-  const tree: Record<string, Tree<Tensor>> = {};
+  const found: [path: string, parameter: Tensor][] = [];
   for (const entry of layout) {
     const name = storedName(checkpoint, entry.name, prefix);
     checkShape(checkpoint, name, entry);
@@ -38,13 +38,10 @@ export async function readParams(
     const rowSize = size / entry.shape[0]!;
     const start = (entry.part?.start ?? 0) * rowSize;
     const own = entry.part === undefined ? data : data.subarray(start, start + size);
-    place(
-      tree,
-      entry.path.split("."),
-      fromHost(own, { shape: entry.shape, dtype: "float32" }, name),
-    );
+    const leaf = fromHost(own, { shape: entry.shape, dtype: "float32" }, name);
+    found.push([entry.path, leaf]);
   }
-  return tree;
+  return treeOf(found);
 }
 
 function storedName({ has }: Checkpoint, name: string, prefix: string): string {
@@ -82,16 +79,6 @@ function transposed(data: Float32Array, rows: number, columns: number): Float32A
     }
   }
   return result;
-}
-
-/** Puts a leaf where a dotted path says; whole numbers make lists. */
-function place(tree: Record<string, Tree<Tensor>>, [key, ...rest]: string[], leaf: Tensor): void {
-  if (rest.length === 0) {
-    tree[key!] = leaf;
-    return;
-  }
-  tree[key!] ??= (/^\d+$/.test(rest[0]!) ? [] : {}) as Tree<Tensor>;
-  place(tree[key!] as Record<string, Tree<Tensor>>, rest, leaf);
 }
 
 /**

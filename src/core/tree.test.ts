@@ -2,7 +2,7 @@ import * as fc from "fast-check";
 import { expect, test } from "vitest";
 
 import type { Tree } from "./tree.ts";
-import { fillTree, leaves, mapTree } from "./tree.ts";
+import { fillTree, leaves, mapTree, treeOf } from "./tree.ts";
 
 const { tree: trees } = fc.letrec<{ tree: Tree<number> }>((tie) => ({
   tree: fc.oneof(
@@ -67,4 +67,13 @@ test("too few or too many values do not fill a tree", () => {
   expect(() => fillTree({ a: 1 }, [1, 2, 3])).toThrowErrorMatchingInlineSnapshot(
     `[PatchClampError: fillTree: the tree has 1 leaves, but 3 values were given.]`,
   );
+});
+
+test("the tree of a tree's paths is the tree", () => {
+  const tree = {
+    embed: 1,
+    blocks: [{ wQ: 2 }, { wQ: 3, bQ: 4 }],
+    ends: { last: [5, 6] },
+  } as Tree<number>;
+  expect(treeOf(leaves<number>(tree))).toEqual(tree);
 });

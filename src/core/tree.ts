@@ -69,3 +69,22 @@ export function fillTree<T, U>(
   }
   return filled;
 }
+
+/**
+ * The tree in which each leaf lies at its dotted path; a part that is a whole number makes a list.
+ *
+ * The inverse of `leaves`.
+ */
+export function treeOf<T>(entries: Iterable<readonly [path: string, leaf: T]>): Tree<T> {
+  const root: Record<string, unknown> = {};
+  for (const [path, leaf] of entries) {
+    const parts = path.split(".");
+    let branch = root;
+    for (const [i, part] of parts.slice(0, -1).entries()) {
+      branch[part] ??= /^\d+$/.test(parts[i + 1]!) ? [] : {};
+      branch = branch[part] as Record<string, unknown>;
+    }
+    branch[parts.at(-1)!] = leaf;
+  }
+  return root as Tree<T>;
+}

@@ -3,7 +3,7 @@
 import { PatchClampError } from "../core/errors.ts";
 import type { Graph } from "../tensor/graph.ts";
 import type { Device, LowerContext, OnnxAttr, ValueRef } from "../tensor/op.ts";
-import { ONNX_TYPE } from "../tensor/ops/elementwise.ts";
+import { ONNX_TYPE } from "../tensor/ops/cast.ts";
 import type { Node, Tensor } from "../tensor/tensor.ts";
 import type { InitializerForm, NodeForm, PortForm } from "./proto.ts";
 import { encodeModel } from "./proto.ts";

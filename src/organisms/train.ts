@@ -7,7 +7,7 @@ import { makeTokenizer } from "../checkpoints/tokenizer.ts";
 import type { Files } from "../core/files.ts";
 import { Rng } from "../core/rng.ts";
 import type { Tree } from "../core/tree.ts";
-import { leaves } from "../core/tree.ts";
+import { leaves, treeOf } from "../core/tree.ts";
 import type { LanguageNetwork } from "../network/language.ts";
 import type { DecoderConfig, DecoderInputs } from "../network/prompt.ts";
 import { batchInputs } from "../network/prompt.ts";
@@ -153,10 +153,9 @@ function familyOf({ recipe }: Organism): { family: ArchitectureFamily; config: D
 function initialParams(organism: Organism): Tree<Tensor> {
   const { family, config } = familyOf(organism);
   const root = new Rng(organism.recipe.seed).split("weights");
-  const tree: Record<string, unknown> = {};
-  for (const entry of family.layout(config))
-    put(tree, entry.path.split("."), freshTensor(entry, config, root));
-  return tree as Tree<Tensor>;
+  return treeOf(
+    family.layout(config).map((entry) => [entry.path, freshTensor(entry, config, root)]),
+  );
 }
 
 function freshTensor({ path, shape }: ParamEntry, { nLayers }: DecoderConfig, root: Rng): Tensor {
@@ -165,15 +164,6 @@ function freshTensor({ path, shape }: ParamEntry, { nLayers }: DecoderConfig, ro
   const writes = /\.attn\.o\.|\.mlp\.out\./.test(path);
   const std = 0.02 / (writes ? Math.sqrt(2 * nLayers) : 1);
   return normal(shape, { seed: root.split(path).word(), std });
-}
-
-function put(tree: Record<string, unknown>, [key, ...rest]: string[], leaf: Tensor): void {
-  if (rest.length === 0) {
-    tree[key!] = leaf;
-    return;
-  }
-  tree[key!] ??= /^\d+$/.test(rest[0]!) ? [] : {};
-  put(tree[key!] as Record<string, unknown>, rest, leaf);
 }
 
 /** What stands beside an organism's weights. */

@@ -88,8 +88,7 @@ interface Traced {
  * Traces a function once for every signature of argument shapes, and runs the compiled graph on every call.
  *
  * Every argument and the result are trees of tensors (records, arrays, nested). The function must not wait or look at
- * data.
- * Tensors it closes over are held as they were at the first call.
+ * data. Tensors it closes over are held as they were at the first call.
  *
  * @returns a function of the same arguments; its results are computed tensors
  */

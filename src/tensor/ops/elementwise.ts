@@ -1,10 +1,10 @@
 // Functions of one number at a time. Two operands broadcast as in NumPy.
 
 import { PatchClampError } from "../../core/errors.ts";
-import type { GradContext, LowerContext, Op, Sample, ValueRef } from "../op.ts";
-import { broadcastShapes, defineOp, f32, i32, sameDType } from "../op.ts";
+import type { GradContext, LowerContext, Op, ValueRef } from "../op.ts";
+import { broadcastShapes, defineOp, f32, sameDType } from "../op.ts";
 import type { Aval, DType } from "../tensor.ts";
-import { apply, DTYPES, Tensor } from "../tensor.ts";
+import { apply, Tensor } from "../tensor.ts";
 import { asTensor } from "./creation.ts";
 
 /** What the right operand may be: numbers become constants of the graph. */
@@ -50,8 +50,6 @@ declare module "../tensor.ts" {
     round(): Tensor;
     /** The nearest value in `min..max`. */
     clip(range: { min?: number; max?: number }): Tensor;
-    /** The same values in another type; floats are cut towards zero. */
-    cast(dtype: DType): Tensor;
   }
 }
 
@@ -351,55 +349,4 @@ export function clip(x: Tensor, range: { min?: number; max?: number }): Tensor {
 
 Tensor.prototype.clip = function method(this: Tensor, range): Tensor {
   return clip(this, range);
-};
-
-interface CastAttrs {
-  readonly dtype: DType;
-}
-
-const castOp = defineOp<CastAttrs>({
-  name: "cast",
-  infer: ([x], { dtype }) => [{ shape: x!.shape, dtype }],
-  // between float types the gradient is cast back
-  grad: ({ inputs: [x], cotangents: [g] }) => {
-    const isFloat = x!.dtype === "float32" || x!.dtype === "float16";
-    return [
-      isFloat && (g!.dtype === "float32" || g!.dtype === "float16") ? g!.cast(x!.dtype) : null,
-    ];
-  },
-  lower: ({ emit }, [x], { dtype }) => [emit("Cast", [x!], { to: ONNX_TYPE[dtype] })],
-  sliceThrough: (axis) => [axis],
-  reference: ([x], { dtype }) => [
-    x!.data.map((v) =>
-      dtype === "bool" ? Number(v !== 0) : dtype === "float16" ? v : Math.trunc(v),
-    ),
-  ],
-  samples: [
-    { inputs: [f32([4], { values: [-1.5, 0, 2.5, 1] })], attrs: { dtype: "int32" } },
-    { inputs: [f32([3], { values: [0, 2, -1] })], attrs: { dtype: "bool" } },
-    { inputs: [i32([3], { low: 0, high: 4 })], attrs: { dtype: "int64" } },
-  ] satisfies Sample<CastAttrs>[],
-});
-
-/** ONNX's numbers for the element types. */
-export const ONNX_TYPE = {
-  float32: 1,
-  uint8: 2,
-  int8: 3,
-  int32: 6,
-  int64: 7,
-  bool: 9,
-  float16: 10,
-  float64: 11,
-  uint32: 12,
-} as const;
-
-Tensor.prototype.cast = function cast(this: Tensor, dtype: DType): Tensor {
-  if (!DTYPES.includes(dtype)) {
-    throw new PatchClampError("DTYPE_MISMATCH", {
-      where: "cast",
-      problem: `there is no type "${dtype as string}"; there are ${DTYPES.join(", ")}.`,
-    });
-  }
-  return dtype === this.dtype ? this : apply(castOp, [this], { dtype });
 };

@@ -2,6 +2,7 @@
 
 export * from "./activations.ts";
 export * from "./along-axis.ts";
+export * from "./cast.ts";
 export * from "./compare.ts";
 export * from "./creation.ts";
 export * from "./elementwise.ts";

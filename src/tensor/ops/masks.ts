@@ -4,7 +4,7 @@ import { PatchClampError } from "../../core/errors.ts";
 import type { ValueRef } from "../op.ts";
 import { bools, defineOp, f32, i32, sameDType, showShape } from "../op.ts";
 import { apply, Tensor } from "../tensor.ts";
-import { ONNX_TYPE } from "./elementwise.ts";
+import { ONNX_TYPE } from "./cast.ts";
 
 /** Options of `tril` and `triu`. */
 export interface TriangleOptions {

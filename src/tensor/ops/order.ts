@@ -5,7 +5,7 @@ import type { LowerContext, NumberArray, Op, ValueRef } from "../op.ts";
 import { defineOp, f32, i32, sameDType, showShape } from "../op.ts";
 import type { DType } from "../tensor.ts";
 import { apply, applyMany, resolveAxis, sizeOf, Tensor } from "../tensor.ts";
-import { ONNX_TYPE } from "./elementwise.ts";
+import { ONNX_TYPE } from "./cast.ts";
 
 /** Options of `argmax` and `argmin`. */
 export interface ArgOptions {

@@ -8,7 +8,7 @@ import { defineOp, i32, showShape } from "../op.ts";
 import type { Aval } from "../tensor.ts";
 import { apply, sizeOf, Tensor } from "../tensor.ts";
 import { tensor } from "./creation.ts";
-import { ONNX_TYPE } from "./elementwise.ts";
+import { ONNX_TYPE } from "./cast.ts";
 
 declare module "../tensor.ts" {
   interface Tensor {
