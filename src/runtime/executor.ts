@@ -291,7 +291,7 @@ function explain(
 
 /** The first stack frame outside the tracing code. */
 function tracedFrom({ origin }: Node): string {
-  const frames = (origin.stack ?? "").split("\n").slice(1);
+  const frames = (origin?.stack ?? "").split("\n").slice(1);
   const isTracing = (frame: string): boolean =>
     /[\\/](?:src|dist)[\\/](?:tensor|nn)[\\/](?!.*\.test\.)/.test(frame);
   const frame = frames.find((line) => !isTracing(line));

@@ -45,7 +45,7 @@ export interface Node {
   /** The site or name this node computes, for errors and printed graphs. */
   label: string | undefined;
   /** Where the user's code made it, or asked for the gradients that made it. */
-  readonly origin: Error;
+  readonly origin: Error | undefined;
   /** True for what `gradients` made. */
   readonly isBackward: boolean;
 }
@@ -172,7 +172,9 @@ export function applyMany<A extends object>(
     attrs,
     outputs,
     label: undefined,
-    origin: backward ?? new Error(op.name),
+    // A leaf cannot fail. And its stack would keep the callers alive, with the results of the call before this one: a
+    // training run would hold on to every step.
+    origin: inputs.length === 0 ? undefined : (backward ?? new Error(op.name)),
     isBackward: backward !== undefined,
   };
   for (const [i, aval] of avals.entries()) outputs.push(new Tensor(node, i, aval));
