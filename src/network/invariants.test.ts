@@ -15,6 +15,7 @@ test.each(goldenNames)("%s obeys every identity to float32 precision", async (na
     "pattern rows sum to 1",
     "pattern times values is z",
     "resid_pre + attn_out + mlp_out is resid_post",
+    "going on from the recorded values gives the same logits",
     "an added vector of scale 0 changes nothing",
     "cached decoding equals the full pass",
   ]);
@@ -24,7 +25,7 @@ test.each(goldenNames)("%s obeys every identity to float32 precision", async (na
 
 /** A tiny GPT-2 whose taps give back something else than they recorded. */
 async function broken(
-  change: (name: string, inputs: DecoderInputs) => number,
+  change: (name: string, inputs: DecoderInputs, isWatched: boolean) => number,
 ): Promise<LanguageNetwork> {
   const net = await tinyNetwork("gpt2");
   return new LanguageNetwork({
@@ -35,8 +36,8 @@ async function broken(
       const scaled = (prefix: string, under: Tap): Tap =>
         Object.assign(
           (name: string, x: ReturnType<Tap>) => {
-            const factor = change(prefix + name, inputs);
             const recorded = under(name, x);
+            const factor = change(prefix + name, inputs, recorded !== x);
             return factor === 1 ? recorded : recorded.mul(factor);
           },
           { in: (scope: string) => scaled(`${prefix}${scope}.`, under.in(scope)) },
@@ -59,6 +60,15 @@ test("a pattern scaled after its tap is refused, naming the claim", async () => 
   await expect(checkInvariants(net)).rejects.toThrow('"pattern times values is z" is off by');
 });
 
+test("a norm that shows another value than it uses is refused, naming the claim", async () => {
+  const net = await broken((name, _, isWatched) =>
+    name === "ln_final.normalized" && isWatched ? 1.01 : 1,
+  );
+  await expect(checkInvariants(net)).rejects.toThrow(
+    '"going on from the recorded values gives the same logits" is off by',
+  );
+});
+
 test("decoding that differs from the full pass is refused, naming the claim", async () => {
   const isStep = ({ tokens }: DecoderInputs): boolean => tokens.shape[1] === 1;
   const net = await broken((name, inputs) => (name === "embed" && isStep(inputs) ? 1.1 : 1));
@@ -68,7 +78,7 @@ test("decoding that differs from the full pass is refused, naming the claim", as
 });
 
 test("an unbroken network under the same wrapper is accepted", async () => {
-  await expect(checkInvariants(await broken(() => 1))).resolves.toHaveLength(5);
+  await expect(checkInvariants(await broken(() => 1))).resolves.toHaveLength(6);
 });
 
 test("numbers that are no numbers are refused", async () => {

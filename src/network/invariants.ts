@@ -59,6 +59,7 @@ function comparisons(
   const sites = new Set(net.sites().map(({ name }) => name));
   const blocks = Array.from({ length: blockCount(sites) }, (_, i) => `blocks.${i}`);
   const at = (block: string, site: string): Tensor => pass.at(`${block}.${site}`);
+  const watched = net.trace(prompt, { watch: "**" });
   const zero = net.trace(prompt, {
     edit: Object.fromEntries(
       blocks.map((block) => [`${block}.resid_post`, (x: Tensor) => x.add(x.mul(0))]),
@@ -86,6 +87,8 @@ function comparisons(
         at(block, "resid_post"),
       ]),
     ],
+    // also where a fused kernel hides the value, as it does before gain and bias of a norm
+    ["going on from the recorded values gives the same logits", [[watched.logits, pass.logits]]],
     ["an added vector of scale 0 changes nothing", [[zero.logits, pass.logits]]],
   ];
 }

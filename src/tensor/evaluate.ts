@@ -26,6 +26,9 @@ declare module "./tensor.ts" {
 /**
  * Computes tensors in one graph and keeps their values, so that graphs built on them later start there.
  *
+ * A computed tensor still knows how it was made, so that it can be differentiated; a loop that feeds results back in for
+ * long is a case for `compile`, whose results know nothing of the past.
+ *
  * @returns the same tensors, computed
  * @throws PatchClampError `RUNTIME_FAILED` naming the op that failed and the line that made it
  */
