@@ -5,6 +5,7 @@ import type * as Ort from "onnxruntime-common";
 
 import type { Files } from "../core/files.ts";
 import type { Device } from "../tensor/op.ts";
+import type { TypedArray } from "../tensor/tensor.ts";
 
 /** ONNX Runtime on one platform. */
 export interface Backend {
@@ -18,6 +19,8 @@ export interface Backend {
   ) => Promise<Ort.InferenceSession.SessionOptions>;
   /** Whether results may be written into arrays that we allocate (see `run-into.ts`). */
   readonly writesInto: (device: Device) => boolean;
+  /** Makes a float16 tensor hold these bits in the form that this platform's ONNX Runtime reads. */
+  readonly bindHalf: (tensor: Ort.Tensor, bits: TypedArray) => void;
   /** Memory for a result, which need not be zeroed because all of it will be written. */
   readonly allocate: (bytes: number) => ArrayBuffer;
   /** The files at a place: a folder's path or file URL in Node, a URL in the browser. */

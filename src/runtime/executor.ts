@@ -186,7 +186,9 @@ export class OrtExecutor implements Executor {
 
   #wrap(data: TypedArray, { dtype, shape }: Aval): OrtTensor {
     const { Tensor } = this.#backend.ort;
-    return new Tensor(dtype as "float32", data as Float32Array, shape);
+    const tensor = new Tensor(dtype as "float32", data as Float32Array, shape);
+    if (dtype === "float16") this.#backend.bindHalf(tensor, data);
+    return tensor;
   }
 
   /** Keeps the memory of a value that its owner gave up. */
@@ -246,17 +248,24 @@ function onHost(data: TypedArray, { shape, dtype }: Aval): Value {
 
 function fromOrt(tensor: OrtTensor, { shape, dtype }: Aval): Value {
   if (tensor.location === "cpu" || tensor.location === "cpu-pinned" || tensor.location === "none") {
-    return onHost(tensor.data as TypedArray, { shape, dtype });
+    return onHost(bitsOf(tensor.data as TypedArray, dtype), { shape, dtype });
   }
   const value: DeviceValue = {
     shape,
     dtype,
     data: undefined,
     tensor,
-    read: async () => (await tensor.getData()) as TypedArray,
+    read: async () => bitsOf((await tensor.getData()) as TypedArray, dtype),
     dispose: () => tensor.dispose(),
   };
   return value;
+}
+
+/** Where the language has Float16Array, ONNX Runtime uses it; here float16 is its bits everywhere. */
+function bitsOf(data: TypedArray, dtype: Aval["dtype"]): TypedArray {
+  if (dtype !== "float16" || data instanceof Uint16Array) return data;
+  const { buffer, byteOffset, length } = data as TypedArray;
+  return new Uint16Array(buffer, byteOffset, length);
 }
 
 function sizeDiffers(tensor: OrtTensor, { shape, dtype }: Aval): boolean {

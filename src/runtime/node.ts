@@ -36,6 +36,8 @@ export const backend: Backend = {
     };
   },
   writesInto: (device) => device === "cpu",
+  // From Node 24 on, onnxruntime-common makes a Float16Array of the bits, which the binding of 1.30 reads as empty.
+  bindHalf: (tensor, bits) => void Object.assign(tensor, { cpuData: bits }),
   allocate: (bytes) => Buffer.allocUnsafeSlow(bytes).buffer,
   openFolder: (place) => nodeFiles(place.startsWith("file://") ? fileURLToPath(place) : place),
 };

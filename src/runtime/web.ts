@@ -30,6 +30,7 @@ export const backend: Backend = {
     };
   },
   writesInto: () => false,
+  bindHalf: () => undefined,
   allocate: (bytes) => new ArrayBuffer(bytes),
   openFolder: (place) => webFiles(new URL(place, globalThis.location.href).href),
 };
