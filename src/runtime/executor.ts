@@ -8,6 +8,7 @@ import { emitGraph } from "../onnx/emit.ts";
 import type { Executable, Executor, ExecutorOptions } from "../tensor/executor.ts";
 import type { Graph } from "../tensor/graph.ts";
 import { collect, printGraph } from "../tensor/graph.ts";
+import { hostValue } from "../tensor/leaf.ts";
 import { full } from "../tensor/ops/creation.ts";
 import type { Device } from "../tensor/op.ts";
 import type { Aval, Node, TypedArray, Value } from "../tensor/tensor.ts";
@@ -158,7 +159,7 @@ export class OrtExecutor implements Executor {
           fromOrt(results[emitted.outputs[i]!.name] as OrtTensor, aval),
         );
       }
-      const outs: Record<string, OnnxValue> = {};
+      const outs: Record<string, OrtTensor> = {};
       const results = outputs.map((aval, i) => {
         const data = this.#pool.take(aval);
         const { name, shape } = emitted.outputs[i]!;
@@ -229,7 +230,7 @@ export class OrtExecutor implements Executor {
   }
 }
 
-/** An upper estimate of what a session keeps: the largest interior values alive at once are below their sum. */
+/** A rough estimate of what a session keeps: half of all interior values are taken to be alive at once. */
 function interiorBytes({ nodes }: Graph): number {
   const all = nodes.reduce(
     (sum, { outputs }) => sum + outputs.reduce((bytes, output) => bytes + bytesOf(output), 0),
@@ -242,13 +243,9 @@ interface DeviceValue extends Value {
   readonly tensor: OrtTensor;
 }
 
-function onHost(data: TypedArray, { shape, dtype }: Aval): Value {
-  return { shape, dtype, data, read: async () => data, dispose: () => undefined };
-}
-
 function fromOrt(tensor: OrtTensor, { shape, dtype }: Aval): Value {
   if (tensor.location === "cpu" || tensor.location === "cpu-pinned" || tensor.location === "none") {
-    return onHost(bitsOf(tensor.data as TypedArray, dtype), { shape, dtype });
+    return hostValue(bitsOf(tensor.data as TypedArray, dtype), { shape, dtype });
   }
   const value: DeviceValue = {
     shape,

@@ -3,10 +3,10 @@
 // onnxruntime-node 1.30 copies every output into a fresh array, also outputs for which it was given one. The copy is
 // made after the run, output by output; if the first output cannot be converted, the run has written the given arrays
 // and nothing is copied. So graphs with large outputs declare an empty sequence first, and the error that this raises
-// (exactly one message) means success. Where the binding hands out the given arrays, or another error comes, the
-// ordinary way is taken.
+// (exactly one message) means success. A binding that can convert it hands results out: they are the given arrays, or are
+// copied into them here.
 
-import type { InferenceSession, OnnxValue } from "onnxruntime-common";
+import type { InferenceSession, OnnxValue, Tensor } from "onnxruntime-common";
 
 import { SEQUENCE_OUTPUT } from "../onnx/emit.ts";
 
@@ -24,15 +24,17 @@ export const COPY_COSTS_FROM = 1 << 20;
 export async function runInto(
   session: InferenceSession,
   feeds: Record<string, OnnxValue>,
-  outs: Record<string, OnnxValue>,
+  outs: Record<string, Tensor>,
 ): Promise<void> {
-  try {
-    await session.run(feeds, { [SEQUENCE_OUTPUT]: null, ...outs });
-  } catch (error) {
-    if (error instanceof Error && error.message === NOT_CONVERTED) return;
-    throw error;
+  const results = await session
+    .run(feeds, { [SEQUENCE_OUTPUT]: null, ...outs })
+    .catch((error: unknown) => {
+      if (error instanceof Error && error.message === NOT_CONVERTED) return undefined;
+      throw error;
+    });
+  if (results === undefined) return;
+  for (const [name, out] of Object.entries(outs)) {
+    const { data } = results[name] as Tensor;
+    if (data !== out.data) (out.data as Float32Array).set(data as Float32Array);
   }
-  throw new Error(
-    "ONNX Runtime returned an empty sequence, so this version may no longer write results into given arrays",
-  );
 }
