@@ -24,23 +24,23 @@ export interface Account {
  */
 export function account(outputs: readonly Tensor[]): Account {
   const { nodes, inputs } = collect(outputs);
+  const leaves = new Set(inputs);
   const lastUse = new Map<Tensor, number>();
   const saved = new Set<Tensor>();
   for (const [step, node] of nodes.entries()) {
     for (const input of node.inputs.map(origin)) {
       lastUse.set(input, step);
-      if (node.isBackward && !input.node.isBackward && !inputs.includes(input)) saved.add(input);
+      if (node.isBackward && !input.node.isBackward && !leaves.has(input)) saved.add(input);
     }
   }
   for (const output of outputs) lastUse.set(origin(output), nodes.length);
   let live = 0;
   let peakBytes = 0;
   let flops = 0;
-  const leaves = new Set(inputs);
   const dying: Tensor[][] = nodes.map(() => []);
   for (const [tensor, step] of lastUse) if (!leaves.has(tensor)) dying[step]?.push(tensor);
   for (const [step, node] of nodes.entries()) {
-    if (!isAlias(node.op.name)) {
+    if (node.op.isView !== true) {
       for (const output of node.outputs) if (lastUse.has(output)) live += bytesOf(output);
       flops +=
         node.op.flops?.(node.inputs, node.outputs, node.attrs) ??
@@ -54,17 +54,11 @@ export function account(outputs: readonly Tensor[]): Account {
   return { flops, leafBytes: sum(inputs), savedBytes: sum(saved), peakBytes, ops: nodes.length };
 }
 
-const ALIASES = new Set(["reshape", "stopGradient", "custom", "identity"]);
-
-/** Ops whose output is the memory of their first input. */
-function isAlias(name: string): boolean {
-  return ALIASES.has(name);
-}
-
 /** The tensor whose memory this one shares. */
 function origin(tensor: Tensor): Tensor {
   let current = tensor;
-  while (isAlias(current.node.op.name) && current.value === undefined)
+  while (current.node.op.isView === true && current.value === undefined) {
     current = current.node.inputs[0]!;
+  }
   return current;
 }

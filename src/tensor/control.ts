@@ -17,6 +17,7 @@ declare module "./tensor.ts" {
 
 const stopGradientOp = defineOp({
   name: "stopGradient",
+  isView: true,
   infer: ([x]) => [x!],
   grad: () => [null],
   lower: (_, [x]) => [x!],
@@ -34,6 +35,7 @@ Tensor.prototype.stopGradient = function method(this: Tensor): Tensor {
 
 const identityOp = defineOp({
   name: "identity",
+  isView: true,
   infer: ([x]) => [x!],
   grad: ({ cotangents: [g] }) => [g!],
   lower: (_, [x]) => [x!],
@@ -62,6 +64,7 @@ interface CustomAttrs {
 // in a printed graph, which is right: the rule does not change what the graph computes.
 const customOp = defineOp<CustomAttrs>({
   name: "custom",
+  isView: true,
   infer: ([y]) => [y!],
   grad: ({
     inputs: [, ...inputs],

@@ -1,7 +1,6 @@
 import { expect, test } from "vitest";
 
 import { collect, evaluate, printGraph, randn, tensor } from "../runtime/index.ts";
-import { leafName } from "./graph.ts";
 
 const layer = (x = tensor([[1, 2]], { name: "x" }), factor = 2) => {
   const { values, indices } = x
@@ -90,10 +89,4 @@ test("a chain of 20,000 ops is collected without running out of stack", () => {
   let x = randn([1], { seed: 1 });
   for (let i = 0; i < 20_000; i++) x = x.neg();
   expect(collect([x]).nodes).toHaveLength(20_000);
-});
-
-test("a leaf is called by the name it was made under, else by its label", () => {
-  expect(leafName(tensor([1], { name: "w" }).named("other"))).toBe("w");
-  expect(leafName(tensor([1]).named("other"))).toBe("other");
-  expect(leafName(tensor([1]))).toBeUndefined();
 });

@@ -1,7 +1,6 @@
 // A Graph is the part of the trace that some outputs need: nodes in an order in which they can run, the leaves they
 // start from, and a printed form. Two graphs with one printed form are one computation, whatever data they run on.
 
-import type { LeafAttrs } from "./leaf.ts";
 import { isLeaf } from "./leaf.ts";
 import { showShape } from "./op.ts";
 import type { Node, Tensor } from "./tensor.ts";
@@ -66,9 +65,4 @@ export function printGraph({ nodes, inputs, outputs }: Graph): string {
   }
   lines.push(`return ${outputs.map((tensor) => names.get(tensor)!).join(" ")}`);
   return lines.join("\n");
-}
-
-/** The name under which a leaf was made, if it has one. */
-export function leafName(tensor: Tensor): string | undefined {
-  return (tensor.node.attrs as LeafAttrs).name ?? tensor.node.label;
 }

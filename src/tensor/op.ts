@@ -100,6 +100,8 @@ export interface Op<A = object> {
   ) => readonly ValueRef[];
   /** The op in plain loops, where that says more than the lowering: outputs as number arrays in row-major order. */
   readonly reference?: (inputs: readonly NumberArray[], attrs: A) => readonly (readonly number[])[];
+  /** Whether the output is the memory of the first input, so that it takes none of its own. Default false. */
+  readonly isView?: boolean;
   /** Floating-point operations; default: one for every output element. */
   readonly flops?: (inputs: readonly Aval[], outputs: readonly Aval[], attrs: A) => number;
   /** Settings the sweep runs on: at least one, and one edge case where there is one. */

@@ -31,6 +31,7 @@ interface ShapeAttrs {
 
 const reshapeOp = defineOp<ShapeAttrs>({
   name: "reshape",
+  isView: true,
   infer: ([x], { shape }) => [{ shape, dtype: x!.dtype }],
   grad: ({ inputs: [x], cotangents: [g] }) => [g!.reshape(x!.shape)],
   lower: (context, [x], { shape }) => [context.reshape(x!, context.inputs[0]!.shape, shape)],
