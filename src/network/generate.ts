@@ -2,6 +2,7 @@
 // returns the new row, which the host writes in place. Only when the capacity is used up is a larger cache made.
 
 import { PatchClampError } from "../core/errors.ts";
+import { NEVER } from "../nn/layers.ts";
 import { compile, evaluate } from "../tensor/evaluate.ts";
 import { fromHost } from "../tensor/leaf.ts";
 import type { Tensor } from "../tensor/tensor.ts";
@@ -12,7 +13,7 @@ import { batchInputs } from "./prompt.ts";
 import type { SamplingOptions } from "./sampling.ts";
 import { sampler } from "./sampling.ts";
 import { selectSites } from "./sites.ts";
-import type { RecordingTap } from "./tap.ts";
+import type { Edit } from "./tap.ts";
 import { recordingTap } from "./tap.ts";
 
 /** Options of `generate`. */
@@ -50,10 +51,9 @@ export interface GeneratedToken {
 /** How one pass is traced. */
 interface PassForm {
   readonly net: LanguageNetwork;
-  readonly edits: RecordingTapEdits;
+  readonly edits: ReadonlyMap<string, readonly Edit[]>;
   readonly capture: readonly string[];
 }
-type RecordingTapEdits = NonNullable<Parameters<typeof recordingTap>[0]>["edits"];
 
 interface PassResult {
   /** Logits of the last position, [batch, dVocab]. */
@@ -197,7 +197,7 @@ function tracePass(
     keys[layer] = k;
     values[layer] = v;
   };
-  const { tap, sites }: RecordingTap = recordingTap(edits === undefined ? {} : { edits });
+  const { tap, sites } = recordingTap({ edits });
   const logits = tap(
     "logits",
     net.forward(net.params as never, { ...inputs, cache: { past, store } }, tap),
@@ -209,8 +209,6 @@ function tracePass(
     activations: Object.fromEntries(capture.map((site) => [site, sites.get(site)!])),
   };
 }
-
-const NEVER = -1e30;
 
 /** The cache of a batch of left-padded rows: one array a layer for keys, one for values. */
 class RowCache {

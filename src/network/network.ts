@@ -135,7 +135,7 @@ export class Network<Given = Inputs> {
   /** Every site of the network, in the order in which they are computed. */
   sites(): readonly SiteInfo[] {
     if (this.#listed === undefined) {
-      const { sites } = this.#apply(this.definition.prepare(this.definition.example()), {});
+      const sites = this.#apply(this.definition.prepare(this.definition.example()), {});
       this.#listed = [...sites].map(([name, value]) => describeSite(name, value.shape));
     }
     return this.#listed;
@@ -159,7 +159,7 @@ export class Network<Given = Inputs> {
    */
   trace(given: Given, options: TraceOptions = {}): Pass {
     const inputs = this.definition.prepare(given);
-    const { sites } = this.#apply(inputs, options);
+    const sites = this.#apply(inputs, options);
     return new Pass(this.space, inputs, Object.fromEntries(sites), () => sites);
   }
 
@@ -184,7 +184,7 @@ export class Network<Given = Inputs> {
     }
     const inputs = this.definition.prepare(given);
     const activations = await this.#compile(wanted)(inputs);
-    return new Pass(this.space, inputs, activations, () => this.#apply(inputs, {}).sites);
+    return new Pass(this.space, inputs, activations, () => this.#apply(inputs, {}));
   }
 
   /**
@@ -238,12 +238,11 @@ export class Network<Given = Inputs> {
     return sites;
   }
 
-  #apply(inputs: Inputs, { edit, watch }: TraceOptions): { sites: Map<string, Tensor> } {
-    const sites = this.applyTap(inputs, {
+  #apply(inputs: Inputs, { edit, watch }: TraceOptions): Map<string, Tensor> {
+    return this.applyTap(inputs, {
       ...(edit === undefined ? {} : { edits: this.resolveEdits("edit", edit) }),
       ...(watch === undefined ? {} : { watched: new Set(selectSites("watch", this.space, watch)) }),
     });
-    return { sites };
   }
 
   #forward(params: Tree<Tensor>, inputs: Inputs, tap: Tap): void {

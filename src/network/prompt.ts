@@ -63,24 +63,25 @@ export interface TokenBatch {
   readonly padding: "left" | "right";
 }
 
-/** The rows of what users give, with the choice of padding. */
+/**
+ * The rows of what users give, with the choice of padding.
+ *
+ * @throws PatchClampError `BAD_INPUT` when there are none
+ */
 export function rowsOf(given: LanguageInput): Required<PaddedPrompt> {
-  if (typeof given === "string") return { prompts: [given], padding: "left" };
-  if ("prompts" in given) {
-    const { prompts, padding = "left" } = given;
-    return { prompts: nonEmpty<string | readonly number[]>(prompts) as readonly string[], padding };
-  }
-  if (typeof given[0] === "number")
-    return { prompts: [given as readonly number[]], padding: "left" };
-  return { prompts: nonEmpty(given as readonly string[]), padding: "left" };
-}
-
-function nonEmpty<T>(prompts: readonly T[]): readonly T[] {
-  if (prompts.length > 0) return prompts;
+  const { prompts, padding = "left" } = padded(given);
+  if (prompts.length > 0) return { prompts, padding };
   throw new PatchClampError("BAD_INPUT", {
     where: "prompt",
     problem: "the list of prompts is empty.",
   });
+}
+
+function padded(given: LanguageInput): PaddedPrompt {
+  if (typeof given === "string") return { prompts: [given] };
+  if ("prompts" in given) return given;
+  if (typeof given[0] === "number") return { prompts: [given as readonly number[]] };
+  return { prompts: given as PaddedPrompt["prompts"] };
 }
 
 /** Tokens, positions and mask of a padded batch. */

@@ -253,7 +253,8 @@ export function gatedMlp(
   return linear(tap("post", activation(gate).mul(pre)), params.out);
 }
 
-const NEVER = -1e30;
+/** Added to a score so that its probability is 0; finite, so that a row of nothing else gives no NaN. */
+export const NEVER = -1e30;
 
 /**
  * The mask of causal attention over `pos` positions.
