@@ -37,3 +37,17 @@ test.each(organisms)(
     expect(bytes - 4 * card.parameters).toBeLessThan(20_000);
   },
 );
+
+test.each(organisms)(
+  "the page of organism:$name shows the scores of its card",
+  async ({ name }) => {
+    const files = openFolder(organismFolder(name));
+    const card = (await readJson("test", files, "card.json")) as Card;
+    const page = new TextDecoder().decode(await files.read("README.md"));
+    const shown = Object.values(card.scores).map(
+      ({ score }) => `| ${Number((100 * score).toFixed(1))} % |`,
+    );
+    expect(shown.filter((text) => !page.includes(text))).toEqual([]);
+    expect(page).toContain(card.parameters.toLocaleString("en"));
+  },
+);

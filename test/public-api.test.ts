@@ -80,6 +80,6 @@ test("patchclamp/worlds exports these names", () => {
 
 test("patchclamp/architectures exports these names", () => {
   expect(names("./architectures")).toMatchInlineSnapshot(
-    `"families gpt2 gpt2Config gpt2Family llama llamaConfig llamaFamily"`,
+    `"families familyOf gpt2 gpt2Config gpt2Family llama llamaConfig llamaFamily"`,
   );
 });

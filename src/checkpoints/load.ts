@@ -1,8 +1,7 @@
 // From a folder to a network, and back.
 
-import { families } from "../architectures/index.ts";
+import { familyOf } from "../architectures/index.ts";
 import type { ArchitectureFamily } from "../architectures/family.ts";
-import { PatchClampError } from "../core/errors.ts";
 import type { Files } from "../core/files.ts";
 import { readJson } from "../core/files.ts";
 import { checkInvariants } from "../network/invariants.ts";
@@ -38,7 +37,7 @@ export async function openNetwork(
 ): Promise<LanguageNetwork> {
   const { name = files.name, check = true } = options;
   const json = await readJson("loadNetwork", files, "config.json");
-  const family = familyOf(files.name, json);
+  const family = familyOf("loadNetwork", files.name, json);
   const config = family.config(json, "loadNetwork");
   const checkpoint = await openCheckpoint(files);
   const params = await readParams(checkpoint, family.layout(config), family.optionalPrefix);
@@ -72,19 +71,6 @@ export function buildNetwork<Config extends DecoderConfig>(
   });
 }
 
-function familyOf(folder: string, json: unknown): ArchitectureFamily {
-  const names = (json as { architectures?: unknown })?.architectures;
-  const [architecture] = Array.isArray(names) ? names : [];
-  const family = families.find((candidate) => candidate.architecture === architecture);
-  if (family !== undefined) return family;
-  throw new PatchClampError("UNSUPPORTED", {
-    where: "loadNetwork",
-    problem: `config.json of ${folder} names the architecture ${JSON.stringify(architecture ?? null)}, which PatchClamp does not compute.`,
-    fix: `it computes ${families.map((candidate) => candidate.architecture).join(" and ")}.`,
-    facts: { architecture },
-  });
-}
-
 /** What `saveNetwork` writes. */
 export interface NetworkToSave {
   /** config.json, as the family reads it. */
@@ -103,7 +89,7 @@ export interface NetworkToSave {
  */
 export async function saveNetwork(files: Files, network: NetworkToSave): Promise<void> {
   const { config, params, ...rest } = network;
-  const family = familyOf(files.name, config);
+  const family = familyOf("saveNetwork", files.name, config);
   const tensors = await storedParams(params, family.layout(family.config(config, "saveNetwork")));
   await saveCheckpoint(files, { config, tensors, ...rest });
 }

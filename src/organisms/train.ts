@@ -1,7 +1,7 @@
 // Trains an organism from its recipe, and measures its skills.
 
-import { families } from "../architectures/index.ts";
-import type { ArchitectureFamily, ParamEntry } from "../architectures/family.ts";
+import { familyOf } from "../architectures/index.ts";
+import type { ParamEntry } from "../architectures/family.ts";
 import { buildNetwork, saveNetwork } from "../checkpoints/load.ts";
 import { makeTokenizer } from "../checkpoints/tokenizer.ts";
 import type { Files } from "../core/files.ts";
@@ -9,13 +9,13 @@ import { Rng } from "../core/rng.ts";
 import type { Tree } from "../core/tree.ts";
 import { leaves, treeOf } from "../core/tree.ts";
 import type { LanguageNetwork } from "../network/language.ts";
-import type { DecoderConfig, DecoderInputs } from "../network/prompt.ts";
-import { batchInputs } from "../network/prompt.ts";
+import type { DecoderConfig } from "../network/prompt.ts";
 import { recordingTap } from "../network/tap.ts";
 import type { CheckpointStore } from "../nn/index.ts";
 import { adamW, cosineDecay, crossEntropy, normal, train, warmup } from "../nn/index.ts";
 import type { TrainProgress } from "../nn/index.ts";
-import { ones, zeros } from "../tensor/ops/creation.ts";
+import { causalBias } from "../nn/layers.ts";
+import { arange, ones, zeros } from "../tensor/ops/creation.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { sizeOf } from "../tensor/tensor.ts";
 import type { Organism } from "./organism.ts";
@@ -49,20 +49,19 @@ export function trainOrganism(
 ): OrganismTraining {
   const { recipe } = organism;
   const { steps = recipe.steps, store, signal, clock, evaluate } = options;
-  const { family, config } = familyOf(organism);
-  const forward = family.forward as unknown as (
-    params: Tree<Tensor>,
-    inputs: DecoderInputs,
-    tap: never,
-    config: DecoderConfig,
-  ) => Tensor;
   const network = (params: Tree<Tensor>): LanguageNetwork => organismNetwork(organism, params);
+  const fresh = initialParams(organism);
+  const { forward } = network(fresh);
   const run = train({
-    params: initialParams(organism),
+    params: fresh,
     loss: (params: Tree<Tensor>, tokens: Tensor) => {
       const pos = tokens.shape[1]!;
-      const inputs = { ...positionInputs(pos - 1), tokens: tokens.slice({ axis: 1, end: -1 }) };
-      const logits = forward(params, inputs, recordingTap().tap as never, config);
+      const inputs = {
+        tokens: tokens.slice({ axis: 1, end: -1 }),
+        positions: arange(pos - 1).reshape([1, pos - 1]),
+        mask: causalBias(pos - 1),
+      };
+      const logits = forward(params as never, inputs, recordingTap().tap);
       return crossEntropy(logits, tokens.slice({ axis: 1, start: 1 }));
     },
     batches: recipe.tokens,
@@ -107,16 +106,6 @@ export function trainOrganism(
   };
 }
 
-/** Positions and mask of rows that are full. */
-function positionInputs(pos: number): Omit<DecoderInputs, "tokens"> {
-  const { positions, mask } = batchInputs({
-    ids: [Array.from({ length: pos }, () => 0)],
-    lengths: [pos],
-    padding: "left",
-  });
-  return { positions, mask };
-}
-
 /** Scores of all skills, by name. */
 export async function measureSkills(
   { skills }: Organism,
@@ -130,7 +119,8 @@ export async function measureSkills(
 
 /** An organism with given parameters. */
 function organismNetwork(organism: Organism, params: Tree<Tensor>): LanguageNetwork {
-  const { family, config } = familyOf(organism);
+  const family = familyOf("organism", organism.name, organism.recipe.config);
+  const config = family.config(organism.recipe.config);
   const tokenizer = makeTokenizer(
     organism.name,
     organism.tokenizerJson(),
@@ -139,19 +129,14 @@ function organismNetwork(organism: Organism, params: Tree<Tensor>): LanguageNetw
   return buildNetwork({ name: `organism:${organism.name}`, family, config, params, tokenizer });
 }
 
-function familyOf({ recipe }: Organism): { family: ArchitectureFamily; config: DecoderConfig } {
-  const [architecture] = recipe.config.architectures as string[];
-  const family = families.find((candidate) => candidate.architecture === architecture)!;
-  return { family, config: family.config(recipe.config) };
-}
-
 /**
  * Fresh weights: normal with deviation 0.02, smaller where a module writes to the residual stream, gains 1, biases 0.
  *
  * @source Radford et al. 2019, "Language Models are Unsupervised Multitask Learners", section 2.3
  */
 function initialParams(organism: Organism): Tree<Tensor> {
-  const { family, config } = familyOf(organism);
+  const family = familyOf("organism", organism.name, organism.recipe.config);
+  const config = family.config(organism.recipe.config);
   const root = new Rng(organism.recipe.seed).split("weights");
   return treeOf(
     family.layout(config).map((entry) => [entry.path, freshTensor(entry, config, root)]),
@@ -186,9 +171,9 @@ export async function saveOrganism(
   organism: Organism,
   net: LanguageNetwork,
   files: Files,
-  options: { steps: number; count?: number } = { steps: organism.recipe.steps },
+  options: { steps?: number; count?: number } = {},
 ): Promise<Card> {
-  const { steps, count = 500 } = options;
+  const { steps = organism.recipe.steps, count = 500 } = options;
   const measured = await measureSkills(organism, net, { seed: 2024, count });
   const card: Card = {
     name: organism.name,
