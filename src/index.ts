@@ -12,6 +12,6 @@ export {
   type LoadOptions,
   type NetworkToSave,
 } from "./checkpoints/load.ts";
-export { families, gpt2Family, llamaFamily } from "./architectures/index.ts";
+export { architectures, gpt2Family, llamaFamily } from "./architectures/index.ts";
 export { loadNetwork } from "./organisms/load-network.ts";
 export { organisms } from "./organisms/catalog.ts";

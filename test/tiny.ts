@@ -1,6 +1,6 @@
 // Networks of a few thousand random weights, saved and opened like any checkpoint.
 
-import type { ArchitectureFamily } from "../src/architectures/family.ts";
+import type { DecoderFamily } from "../src/architectures/family.ts";
 import { gpt2Family } from "../src/architectures/gpt2.ts";
 import { llamaFamily } from "../src/architectures/llama.ts";
 import { saveCheckpoint } from "../src/checkpoints/save.ts";
@@ -36,9 +36,9 @@ export const tinyLlamaConfig = {
   vocab_size: 23,
 };
 
-const tiny: Record<TinyFamily, [ArchitectureFamily, Readonly<Record<string, unknown>>]> = {
-  gpt2: [gpt2Family as unknown as ArchitectureFamily, tinyGpt2Config],
-  llama: [llamaFamily as unknown as ArchitectureFamily, tinyLlamaConfig],
+const tiny: Record<TinyFamily, [DecoderFamily, Readonly<Record<string, unknown>>]> = {
+  gpt2: [gpt2Family as unknown as DecoderFamily, tinyGpt2Config],
+  llama: [llamaFamily as unknown as DecoderFamily, tinyLlamaConfig],
 };
 
 export interface TinyOptions {

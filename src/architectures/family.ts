@@ -2,11 +2,12 @@
 
 import type { DecoderConfig, DecoderInputs } from "../network/prompt.ts";
 import type { Tap } from "../network/tap.ts";
+import type { AttentionCache } from "../nn/attention.ts";
 import type { ActivationFunction } from "../nn/layers.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import type { Activation } from "./common-config.ts";
 
-/** Where one parameter lies in a checkpoint. */
+/** Where one parameter lies in a checkpoint. The fields are undone in their order here. */
 export interface ParamEntry {
   /** Place in the parameter tree, such as `blocks.0.attn.q.weight`. */
   readonly path: string;
@@ -14,16 +15,23 @@ export interface ParamEntry {
   readonly name: string;
   /** Shape in the tree. */
   readonly shape: readonly number[];
+  /** When the file's tensor holds several of its kind along a first axis of its own: which one this is. */
+  readonly stack?: { readonly index: number; readonly of: number };
   /** True when the file holds the transpose, [in, out]. Default false. */
   readonly isTransposed?: boolean;
   /** When the file's tensor holds several parameters beside each other along the tree's first axis: where this one begins, and the sum of all. */
   readonly part?: { readonly start: number; readonly total: number };
+  /**
+   * When rows of several parameters take turns along the tree's first axis, which the file splits as [groups, of, rows of a
+   * group]: which turn is this one's. GPT-NeoX has q, k, v by turns in every head: `{ index, of: 3, groups: nHeads }`.
+   */
+  readonly turn?: { readonly index: number; readonly of: number; readonly groups: number };
 }
 
-/** A family of networks. One file each. */
-export interface ArchitectureFamily<Config extends DecoderConfig = DecoderConfig> {
-  /** What config.json calls it, in `architectures`. */
-  readonly architecture: string;
+/** A family of networks: what config.json calls it, how its parameters are stored, and its function. */
+export interface ArchitectureFamily<Config, Inputs> {
+  /** What config.json calls its members, in `architectures`. */
+  readonly architectures: readonly string[];
   /**
    * Reads config.json.
    *
@@ -34,11 +42,23 @@ export interface ArchitectureFamily<Config extends DecoderConfig = DecoderConfig
   readonly layout: (config: Config) => readonly ParamEntry[];
   /** A start of names that some checkpoints leave out, such as `transformer.`. */
   readonly optionalPrefix?: string;
-  /** The network: [batch, pos] tokens to logits, [batch, pos, dVocab]. */
-  readonly forward: (params: never, inputs: DecoderInputs, tap: Tap, config: Config) => Tensor;
+  /** Tensors of checkpoints that are of no use here; all others must be in the layout. */
+  readonly unused?: RegExp;
+  /** The network. */
+  readonly forward: (params: never, inputs: Inputs, tap: Tap, config: Config) => Tensor;
   /** Why a standard site does not exist, by its name without the block. */
   readonly absent: Readonly<Record<string, string>>;
 }
+
+/** Networks that predict the next token: [batch, pos] tokens to logits, [batch, pos, dVocab]. */
+export interface DecoderFamily<
+  Config extends DecoderConfig = DecoderConfig,
+> extends ArchitectureFamily<Config, DecoderInputs> {
+  readonly kind: "decoder";
+}
+
+/** Every kind of family, told apart by `kind`. */
+export type AnyFamily = DecoderFamily;
 
 /** Entries of a linear layer whose weights are [out, in]. */
 export function linearEntries(
@@ -78,11 +98,9 @@ export function activationFunction(name: Activation): ActivationFunction {
 
 /** The part of a cache that one layer sees. */
 export function layerCache(
-  { cache }: DecoderInputs,
+  { cache }: Pick<DecoderInputs, "cache">,
   layer: number,
-):
-  | { past: { k: Tensor; v: Tensor } | undefined; store: (k: Tensor, v: Tensor) => void }
-  | undefined {
+): AttentionCache | undefined {
   if (cache === undefined) return undefined;
   return { past: cache.past(layer), store: (k, v) => cache.store(layer, k, v) };
 }

@@ -2,10 +2,12 @@
 
 import type { DecoderInputs } from "../network/prompt.ts";
 import type { Tap } from "../network/tap.ts";
-import type { AttentionParams, MlpParams, NormParams } from "../nn/layers.ts";
-import { attention, embedding, layerNorm, linear, mlp } from "../nn/layers.ts";
+import type { AttentionParams } from "../nn/attention.ts";
+import { attention } from "../nn/attention.ts";
+import type { MlpParams, NormParams } from "../nn/layers.ts";
+import { embedding, layerNorm, linear, mlp } from "../nn/layers.ts";
 import type { Tensor } from "../tensor/tensor.ts";
-import type { ArchitectureFamily, ParamEntry } from "./family.ts";
+import type { DecoderFamily, ParamEntry } from "./family.ts";
 import { activationFunction, layerCache, normEntries } from "./family.ts";
 import type { Gpt2Config } from "./gpt2-config.ts";
 import { gpt2Config } from "./gpt2-config.ts";
@@ -76,8 +78,9 @@ function gpt2Block(
 }
 
 /** The family that config.json calls `GPT2LMHeadModel`. */
-export const gpt2Family: ArchitectureFamily<Gpt2Config> = {
-  architecture: "GPT2LMHeadModel",
+export const gpt2Family: DecoderFamily<Gpt2Config> = {
+  architectures: ["GPT2LMHeadModel"],
+  kind: "decoder",
   config: gpt2Config,
   optionalPrefix: "transformer.",
   forward: gpt2,

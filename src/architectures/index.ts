@@ -1,29 +1,50 @@
 import { PatchClampError } from "../core/errors.ts";
-import type { ArchitectureFamily } from "./family.ts";
-import { gpt2Family } from "./gpt2.ts";
-import { llamaFamily } from "./llama.ts";
+import { nearest } from "../core/text.ts";
+import { familyLoaders } from "./families.gen.ts";
+import type { AnyFamily, DecoderFamily } from "./family.ts";
 
-/** Every family, found by what config.json calls it. */
-export const families = [gpt2Family, llamaFamily] as unknown as readonly ArchitectureFamily[];
+/** What config.json may name in `architectures`. */
+export const architectures: readonly string[] = Object.keys(familyLoaders).toSorted();
 
 /**
- * The family that a config names.
+ * The family that a config names. Its module is loaded now, if it was not.
  *
  * @param where - the public function reported in an error
  * @param folder - whose config it is, for the error
  * @param json - the parsed config.json
  * @throws PatchClampError `UNSUPPORTED` when it names another architecture, or none
  */
-export function familyOf(where: string, folder: string, json: unknown): ArchitectureFamily {
+export async function familyOf(where: string, folder: string, json: unknown): Promise<AnyFamily> {
   const names = (json as { architectures?: unknown })?.architectures;
-  const [architecture] = Array.isArray(names) ? names : [];
-  const family = families.find((candidate) => candidate.architecture === architecture);
-  if (family !== undefined) return family;
+  const [architecture]: unknown[] = Array.isArray(names) ? names : [];
+  if (typeof architecture === "string" && Object.hasOwn(familyLoaders, architecture)) {
+    return familyLoaders[architecture as keyof typeof familyLoaders]();
+  }
   throw new PatchClampError("UNSUPPORTED", {
     where,
     problem: `config.json of ${folder} names the architecture ${JSON.stringify(architecture ?? null)}, which PatchClamp does not compute.`,
-    fix: `it computes ${families.map((candidate) => candidate.architecture).join(" and ")}.`,
+    fix: `the nearest of the ${architectures.length} that it computes are ${nearest(String(architecture), architectures).join(", ")}; docs/families.md lists all.`,
     facts: { architecture },
+  });
+}
+
+/**
+ * The family that a config names, which must predict the next token.
+ *
+ * @throws PatchClampError `UNSUPPORTED` when it is of another kind, and what `familyOf` throws
+ */
+export async function decoderFamilyOf(
+  where: string,
+  folder: string,
+  json: unknown,
+): Promise<DecoderFamily> {
+  const family = await familyOf(where, folder, json);
+  const kind: string = family.kind;
+  if (kind === "decoder") return family;
+  throw new PatchClampError("UNSUPPORTED", {
+    where,
+    problem: `${folder} is a network of another kind (${kind}), not one that predicts the next token.`,
+    facts: { kind },
   });
 }
 
@@ -31,4 +52,4 @@ export { gpt2, gpt2Family, type Gpt2Params } from "./gpt2.ts";
 export { llama, llamaFamily, type LlamaParams } from "./llama.ts";
 export { gpt2Config, type Gpt2Config } from "./gpt2-config.ts";
 export { llamaConfig, type LlamaConfig } from "./llama-config.ts";
-export type { ArchitectureFamily, ParamEntry } from "./family.ts";
+export type { AnyFamily, ArchitectureFamily, DecoderFamily, ParamEntry } from "./family.ts";

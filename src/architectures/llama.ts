@@ -2,10 +2,14 @@
 
 import type { DecoderInputs } from "../network/prompt.ts";
 import type { Tap } from "../network/tap.ts";
-import type { AttentionParams, GatedMlpParams, NormParams, Rotary } from "../nn/layers.ts";
-import { attention, embedding, gatedMlp, linear, rmsNorm, rotaryAngles } from "../nn/layers.ts";
+import type { AttentionParams } from "../nn/attention.ts";
+import { attention } from "../nn/attention.ts";
+import type { GatedMlpParams, NormParams } from "../nn/layers.ts";
+import { embedding, gatedMlp, linear, rmsNorm } from "../nn/layers.ts";
+import type { Rotary } from "../nn/rotary.ts";
+import { rotate, rotaryAngles } from "../nn/rotary.ts";
 import type { Tensor } from "../tensor/tensor.ts";
-import type { ArchitectureFamily } from "./family.ts";
+import type { DecoderFamily } from "./family.ts";
 import { activationFunction, layerCache, linearEntries, normEntries } from "./family.ts";
 import type { Llama3Scaling, LlamaConfig } from "./llama-config.ts";
 import { llamaConfig } from "./llama-config.ts";
@@ -62,7 +66,7 @@ function llamaBlock(
     nHeads,
     nKvHeads,
     dHead,
-    rotary,
+    rotate: (heads: Tensor) => rotate(heads, rotary),
     mask: inputs.mask,
     cache: layerCache(inputs, layer),
   };
@@ -100,8 +104,9 @@ function scaledFrequency(frequency: number, scaling: Llama3Scaling): number {
 }
 
 /** The family that config.json calls `LlamaForCausalLM`. */
-export const llamaFamily: ArchitectureFamily<LlamaConfig> = {
-  architecture: "LlamaForCausalLM",
+export const llamaFamily: DecoderFamily<LlamaConfig> = {
+  architectures: ["LlamaForCausalLM"],
+  kind: "decoder",
   config: llamaConfig,
   forward: llama,
   layout: ({

@@ -145,7 +145,7 @@ describe("bad input", () => {
     const files = await altered("gpt2", { config: { architectures: ["MambaForCausalLM"] } });
     await expect(openNetwork(files)).rejects.toThrowErrorMatchingInlineSnapshot(`
       [PatchClampError: loadNetwork: config.json of folder names the architecture "MambaForCausalLM", which PatchClamp does not compute.
-        fix: it computes GPT2LMHeadModel and LlamaForCausalLM.]
+        fix: the nearest of the 2 that it computes are LlamaForCausalLM, GPT2LMHeadModel; docs/families.md lists all.]
     `);
   });
 
@@ -153,7 +153,7 @@ describe("bad input", () => {
     await expect(openNetwork(memoryFiles({ "config.json": "null" }))).rejects
       .toThrowErrorMatchingInlineSnapshot(`
       [PatchClampError: loadNetwork: config.json of memory names the architecture null, which PatchClamp does not compute.
-        fix: it computes GPT2LMHeadModel and LlamaForCausalLM.]
+        fix: the nearest of the 2 that it computes are GPT2LMHeadModel, LlamaForCausalLM; docs/families.md lists all.]
     `);
   });
 

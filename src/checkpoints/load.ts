@@ -1,7 +1,7 @@
 // From a folder to a network, and back.
 
-import { familyOf } from "../architectures/index.ts";
-import type { ArchitectureFamily } from "../architectures/family.ts";
+import { decoderFamilyOf } from "../architectures/index.ts";
+import type { DecoderFamily } from "../architectures/family.ts";
 import type { Files } from "../core/files.ts";
 import { readJson } from "../core/files.ts";
 import { checkInvariants } from "../network/invariants.ts";
@@ -37,10 +37,10 @@ export async function openNetwork(
 ): Promise<LanguageNetwork> {
   const { name = files.name, check = true } = options;
   const json = await readJson("loadNetwork", files, "config.json");
-  const family = familyOf("loadNetwork", files.name, json);
+  const family = await decoderFamilyOf("loadNetwork", files.name, json);
   const config = family.config(json, "loadNetwork");
   const checkpoint = await openCheckpoint(files);
-  const params = await readParams(checkpoint, family.layout(config), family.optionalPrefix);
+  const params = await readParams(checkpoint, family.layout(config), family);
   const tokenizer = (await files.exists("tokenizer.json")) ? await loadTokenizer(files) : undefined;
   const network = buildNetwork({ name, family, config, params, tokenizer });
   if (check) await checkInvariants(network);
@@ -50,7 +50,7 @@ export async function openNetwork(
 /** A network of a family. */
 export interface NetworkParts<Config extends DecoderConfig> {
   readonly name: string;
-  readonly family: ArchitectureFamily<Config>;
+  readonly family: DecoderFamily<Config>;
   readonly config: Config;
   readonly params: Tree<Tensor>;
   readonly tokenizer?: Tokenizer | undefined;
@@ -89,7 +89,7 @@ export interface NetworkToSave {
  */
 export async function saveNetwork(files: Files, network: NetworkToSave): Promise<void> {
   const { config, params, ...rest } = network;
-  const family = familyOf("saveNetwork", files.name, config);
+  const family = await decoderFamilyOf("saveNetwork", files.name, config);
   const tensors = await storedParams(params, family.layout(family.config(config, "saveNetwork")));
   await saveCheckpoint(files, { config, tensors, ...rest });
 }

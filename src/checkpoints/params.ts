@@ -3,42 +3,50 @@
 import type { ParamEntry } from "../architectures/family.ts";
 import { PatchClampError } from "../core/errors.ts";
 import type { Tree } from "../core/tree.ts";
+import { plural } from "../core/text.ts";
 import { leaves, treeOf } from "../core/tree.ts";
 import { fromHost } from "../tensor/leaf.ts";
 import { sizeOf, type Tensor } from "../tensor/tensor.ts";
 import type { Checkpoint } from "./checkpoint.ts";
+import { pack, storedShape, unpacked, wholeShape } from "./packing.ts";
 import type { TensorToStore } from "./safetensors.ts";
+
+/** How names and leftover tensors of a checkpoint are taken. */
+export interface ReadOptions {
+  /** A start of names that the checkpoint may leave out. Default: none. */
+  readonly optionalPrefix?: string;
+  /** Tensors that are of no use. Default: none. */
+  readonly unused?: RegExp;
+}
+
+// buffers that older versions of transformers saved with the weights; all follow from the config
+const BUFFERS =
+  /(?:rotary_emb\.(?:\w+_)?inv_freq|attn\.(?:masked_)?bias|attention\.(?:masked_)?bias|position_ids|num_batches_tracked)$/;
 
 /**
  * Reads the parameters that a layout lists.
  *
- * @param prefix - a start of names that the checkpoint may leave out
  * @returns the tree, with tensors named by their place in the file
- * @throws PatchClampError `UNKNOWN_NAME` when a tensor is missing, `SHAPE_MISMATCH` when one has another shape than the config says
+ * @throws PatchClampError `UNKNOWN_NAME` when a tensor is missing, `SHAPE_MISMATCH` when one has another shape than the config says,
+ * `UNSUPPORTED` when the checkpoint holds a tensor that the network would not use
  */
 export async function readParams(
   checkpoint: Checkpoint,
   layout: readonly ParamEntry[],
-  prefix = "",
+  options: ReadOptions = {},
 ): Promise<Tree<Tensor>> {
-  const fused = new Map<string, Float32Array>();
+  const { optionalPrefix = "" } = options;
+  const names = layout.map(({ name }) => storedName(checkpoint, name, optionalPrefix));
+  checkAllUsed(checkpoint, new Set(names), options);
+  const shared = new Map<string, Float32Array>();
   const found: [path: string, parameter: Tensor][] = [];
-  for (const entry of layout) {
-    const name = storedName(checkpoint, entry.name, prefix);
+  for (const [i, entry] of layout.entries()) {
+    const name = names[i]!;
     checkShape(checkpoint, name, entry);
-    let data = fused.get(name);
-    if (data === undefined) {
-      data = await checkpoint.float32(name);
-      if (entry.isTransposed === true && entry.shape.length === 2) {
-        data = transposed(data, entry.shape[1]!, entry.part?.total ?? entry.shape[0]!);
-      }
-      if (entry.part !== undefined) fused.set(name, data);
-    }
-    const size = sizeOf(entry.shape);
-    const rowSize = size / entry.shape[0]!;
-    const start = (entry.part?.start ?? 0) * rowSize;
-    const own = entry.part === undefined ? data : data.subarray(start, start + size);
-    const leaf = fromHost(own, { shape: entry.shape, dtype: "float32" }, name);
+    const holdsMore = wholeShape(entry).join() !== entry.shape.join();
+    const whole = shared.get(name) ?? (await checkpoint.float32(name));
+    if (holdsMore) shared.set(name, whole);
+    const leaf = fromHost(unpacked(whole, entry), { shape: entry.shape, dtype: "float32" }, name);
     found.push([entry.path, leaf]);
   }
   return treeOf(found);
@@ -49,13 +57,29 @@ function storedName({ has }: Checkpoint, name: string, prefix: string): string {
   return !has(name) && has(bare) ? bare : name;
 }
 
-function checkShape(
-  { name: folder, tensor }: Checkpoint,
-  name: string,
-  { shape, isTransposed, part }: ParamEntry,
+function checkAllUsed(
+  { name: folder, tensors }: Checkpoint,
+  used: ReadonlySet<string>,
+  { unused = /^$/, optionalPrefix = "" }: ReadOptions,
 ): void {
-  const whole = part === undefined ? shape : shape.with(0, part.total);
-  const expected = isTransposed === true ? whole.toReversed() : whole;
+  const left = [...tensors.keys()].filter(
+    (name) =>
+      !used.has(name) &&
+      !BUFFERS.test(name) &&
+      !unused.test(name) &&
+      !unused.test(optionalPrefix + name),
+  );
+  if (left.length === 0) return;
+  throw new PatchClampError("UNSUPPORTED", {
+    where: "loadNetwork",
+    problem: `${folder} holds ${plural(left.length, "tensor")} that its config.json gives no place, such as "${left[0]}".`,
+    fix: "use the config.json that belongs to these weights.",
+    facts: { tensors: left.slice(0, 20) },
+  });
+}
+
+function checkShape({ name: folder, tensor }: Checkpoint, name: string, entry: ParamEntry): void {
+  const expected = storedShape(entry);
   const found = tensor(name).shape;
   if (found.join() === expected.join()) return;
   throw new PatchClampError("SHAPE_MISMATCH", {
@@ -64,21 +88,6 @@ function checkShape(
     fix: "use the config.json that belongs to these weights.",
     facts: { name, found, expected },
   });
-}
-
-/** [rows, columns] to [columns, rows], in blocks that fit the cache. */
-function transposed(data: Float32Array, rows: number, columns: number): Float32Array {
-  const result = new Float32Array(data.length);
-  const block = 32;
-  for (let i0 = 0; i0 < rows; i0 += block) {
-    for (let j0 = 0; j0 < columns; j0 += block) {
-      const iEnd = Math.min(i0 + block, rows);
-      const jEnd = Math.min(j0 + block, columns);
-      for (let i = i0; i < iEnd; i++)
-        for (let j = j0; j < jEnd; j++) result[j * rows + i] = data[i * columns + j]!;
-    }
-  }
-  return result;
 }
 
 /**
@@ -93,21 +102,12 @@ export async function storedParams(
 ): Promise<Record<string, TensorToStore>> {
   const byPath = new Map(leaves<Tensor>(params));
   checkTree(byPath, layout);
-  const stored: Record<string, { shape: number[]; data: Float32Array }> = {};
-  for (const { path, name, shape, isTransposed = false, part } of layout) {
-    const tensor = byPath.get(path)!;
-    const total = part?.total ?? shape[0]!;
-    const rowSize = sizeOf(shape) / shape[0]!;
-    const whole = (stored[name] ??= {
-      shape: shape.with(0, total),
-      data: new Float32Array(total * rowSize),
-    });
-    whole.data.set((await tensor.data()) as Float32Array, (part?.start ?? 0) * rowSize);
-    const end = (part?.start ?? 0) + (shape[0] ?? 1);
-    if (isTransposed && end === total && shape.length === 2) {
-      whole.data = transposed(whole.data, total, rowSize);
-      whole.shape.reverse();
-    }
+  const stored: Record<string, { shape: readonly number[]; data: Float32Array }> = {};
+  for (const entry of layout) {
+    const shape = storedShape(entry);
+    stored[entry.name] ??= { shape, data: new Float32Array(sizeOf(shape)) };
+    const own = (await byPath.get(entry.path)!.data()) as Float32Array;
+    pack(own, entry, stored[entry.name]!.data);
   }
   return stored;
 }

@@ -171,7 +171,7 @@ export const organismsTrain = command({
         fix: "add --resume to go on with it, or name another folder with --out.",
       });
     }
-    const training = trainOrganism(organism, {
+    const training = await trainOrganism(organism, {
       steps,
       store,
       clock: host.clock,

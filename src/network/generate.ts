@@ -2,13 +2,15 @@
 // returns the new row, which the host writes in place. Only when the capacity is used up is a larger cache made.
 
 import { PatchClampError } from "../core/errors.ts";
-import { NEVER } from "../nn/layers.ts";
+import type { Tree } from "../core/tree.ts";
+import { leaves } from "../core/tree.ts";
+import { NEVER } from "../nn/masks.ts";
 import { compile, evaluate } from "../tensor/evaluate.ts";
 import { fromHost } from "../tensor/leaf.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import type { LanguageNetwork } from "./language.ts";
 import type { Edits } from "./network.ts";
-import type { DecoderInputs, KvCache, LanguageInput, TokenBatch } from "./prompt.ts";
+import type { DecoderCache, DecoderInputs, LanguageInput, TokenBatch } from "./prompt.ts";
 import { batchInputs } from "./prompt.ts";
 import type { SamplingOptions } from "./sampling.ts";
 import { sampler } from "./sampling.ts";
@@ -58,10 +60,16 @@ interface PassForm {
 interface PassResult {
   /** Logits of the last position, [batch, dVocab]. */
   readonly logits: Tensor;
-  readonly keys: readonly Tensor[];
-  readonly values: readonly Tensor[];
+  /** New keys and values by layer; nothing for a layer that looks at no earlier position. */
+  readonly keys: LayerTensors;
+  readonly values: LayerTensors;
+  /** What recurrent layers keep, by layer. */
+  readonly states: Readonly<Record<string, readonly Tensor[]>>;
   readonly activations: Readonly<Record<string, Tensor>>;
 }
+
+/** One tensor a layer, by the layer's number. */
+type LayerTensors = Readonly<Record<string, Tensor>>;
 
 /**
  * See `LanguageNetwork.generate`.
@@ -160,52 +168,51 @@ function rowOf(logits: Float32Array, row: number, dVocab: number): Float32Array 
 
 /** Runs the prompt: everything a decoding step needs, and the logits of the last position. */
 async function promptPass(form: PassForm, batch: TokenBatch): Promise<PassResult> {
-  const result = tracePass(form, batchInputs(batch), () => undefined);
-  await evaluate([
-    result.logits,
-    ...result.keys,
-    ...result.values,
-    ...Object.values(result.activations),
-  ]);
+  const nothing = { past: () => undefined, state: () => undefined };
+  const result = tracePass(form, batchInputs(batch), nothing);
+  await evaluate(leaves<Tensor>(result as unknown as Tree<Tensor>).map(([, tensor]) => tensor));
   return result;
 }
 
-interface StepInputs {
+interface StepInputs extends Pick<PassResult, "keys" | "values" | "states"> {
   readonly tokens: Tensor;
   readonly positions: Tensor;
+  readonly keyPositions: Tensor;
   readonly mask: Tensor;
-  readonly keys: readonly Tensor[];
-  readonly values: readonly Tensor[];
 }
 
-function stepPass(form: PassForm, { keys, values, ...inputs }: StepInputs): PassResult {
-  const past = (layer: number): { k: Tensor; v: Tensor } => ({
-    k: keys[layer]!,
-    v: values[layer]!,
+function stepPass(form: PassForm, { keys, values, states, ...inputs }: StepInputs): PassResult {
+  return tracePass(form, inputs, {
+    past: (layer) => ({ k: keys[layer]!, v: values[layer]! }),
+    state: (layer) => states[layer],
   });
-  return tracePass(form, inputs, past);
 }
 
 function tracePass(
   { net, edits, capture }: PassForm,
   inputs: DecoderInputs,
-  past: KvCache["past"],
+  earlier: Pick<DecoderCache, "past" | "state">,
 ): PassResult {
-  const keys: Tensor[] = [];
-  const values: Tensor[] = [];
-  const store: KvCache["store"] = (layer, k, v) => {
-    keys[layer] = k;
-    values[layer] = v;
+  const keys: Record<string, Tensor> = {};
+  const values: Record<string, Tensor> = {};
+  const states: Record<string, readonly Tensor[]> = {};
+  const cache: DecoderCache = {
+    ...earlier,
+    store: (layer, k, v) => {
+      keys[layer] = k;
+      values[layer] = v;
+    },
+    keep: (layer, state) => {
+      states[layer] = state;
+    },
   };
   const { tap, sites } = recordingTap({ edits });
-  const logits = tap(
-    "logits",
-    net.forward(net.params as never, { ...inputs, cache: { past, store } }, tap),
-  );
+  const logits = tap("logits", net.forward(net.params as never, { ...inputs, cache }, tap));
   return {
     logits: logits.slice({ axis: 1, start: -1 }).squeeze(1),
     keys,
     values,
+    states,
     activations: Object.fromEntries(capture.map((site) => [site, sites.get(site)!])),
   };
 }
@@ -217,8 +224,9 @@ class RowCache {
   /** Positions filled, padding included; the same for all rows. */
   #filled: number;
   #capacity: number;
-  #keys: readonly Tensor[] = [];
-  #values: readonly Tensor[] = [];
+  #keys: LayerTensors = {};
+  #values: LayerTensors = {};
+  #states: PassResult["states"] = {};
   #mask: Tensor;
 
   private constructor({ ids, lengths }: TokenBatch, pos: number) {
@@ -230,15 +238,21 @@ class RowCache {
   }
 
   /** A cache that holds what a prompt's pass found. */
-  static async of(batch: TokenBatch, { keys, values }: PassResult, pos: number): Promise<RowCache> {
+  static async of(batch: TokenBatch, result: PassResult, pos: number): Promise<RowCache> {
     const cache = new RowCache(batch, pos);
-    await cache.#fill(keys, values);
+    await cache.#fill(result.keys, result.values);
+    cache.#states = result.states;
     return cache;
   }
 
-  async #fill(keys: readonly Tensor[], values: readonly Tensor[]): Promise<void> {
-    const copied = (tensors: readonly Tensor[]): Promise<Tensor[]> =>
-      Promise.all(tensors.map((tensor) => grown(tensor, this.#capacity, this.#filled)));
+  async #fill(keys: LayerTensors, values: LayerTensors): Promise<void> {
+    const copied = async (tensors: LayerTensors): Promise<LayerTensors> => {
+      const copies: Record<string, Tensor> = {};
+      for (const [layer, tensor] of Object.entries(tensors)) {
+        copies[layer] = await grown(tensor, this.#capacity, this.#filled);
+      }
+      return copies;
+    };
     this.#keys = await copied(keys);
     this.#values = await copied(values);
   }
@@ -250,27 +264,41 @@ class RowCache {
     return {
       tokens: fromHost(Int32Array.from(next), { shape, dtype: "int32" }),
       positions: fromHost(positions, { shape, dtype: "int32" }),
+      keyPositions: this.#keyPositions(),
       mask: this.#mask,
       keys: this.#keys,
       values: this.#values,
+      states: this.#states,
     };
   }
 
-  /** Writes the row that a step made. */
-  async append({ keys, values }: PassResult): Promise<void> {
+  /** Takes what a step made. */
+  async append({ keys, values, states }: PassResult): Promise<void> {
     if (this.#filled === this.#capacity) {
       this.#capacity = capacityFor(this.#capacity + 1);
       await this.#fill(this.#keys, this.#values);
       this.#mask = this.#makeMask();
     }
-    for (const [layer, k] of keys.entries()) {
+    for (const [layer, k] of Object.entries(keys)) {
       await writeRow(this.#keys[layer]!, k, this.#filled);
       await writeRow(this.#values[layer]!, values[layer]!, this.#filled);
     }
+    this.#states = states;
     const width = this.#capacity + 1;
     const mask = this.#mask.value!.data!;
     for (let row = 0; row < this.#batch; row++) mask[row * width + this.#filled] = 0;
     this.#filled++;
+  }
+
+  /** [batch, capacity + 1]: position of what lies in each slot; the last slot is the new token. */
+  #keyPositions(): Tensor {
+    const width = this.#capacity + 1;
+    const data = new Int32Array(this.#batch * width);
+    for (const [row, offset] of this.#lengths.entries()) {
+      for (let i = 0; i < width; i++) data[row * width + i] = Math.max(0, i + offset);
+      data[(row + 1) * width - 1] = this.#filled + offset;
+    }
+    return fromHost(data, { shape: [this.#batch, width], dtype: "int32" });
   }
 
   /** [batch, 1, 1, capacity + 1]: 0 for filled positions that are no padding, and for the new one. */

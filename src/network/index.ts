@@ -2,9 +2,9 @@
 
 export { LanguageNetwork, type LanguageDefinition } from "./language.ts";
 export type {
+  DecoderCache,
   DecoderConfig,
   DecoderInputs,
-  KvCache,
   LanguageInput,
   PaddedPrompt,
   Prompt,

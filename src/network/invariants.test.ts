@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 
-import { goldenNames, readGolden } from "../../test/golden/read.ts";
+import { goldensOf, readGolden } from "../../test/golden/read.ts";
 import { tinyNetwork } from "../../test/tiny.ts";
 import { openNetwork } from "../checkpoints/load.ts";
 import { checkInvariants } from "./invariants.ts";
@@ -8,7 +8,7 @@ import { LanguageNetwork } from "./language.ts";
 import type { DecoderInputs } from "./prompt.ts";
 import type { Tap } from "./tap.ts";
 
-test.each(goldenNames)("%s obeys every identity to float32 precision", async (name) => {
+test.each(await goldensOf("decoder"))("%s obeys every identity to float32 precision", async (name) => {
   const net = await openNetwork((await readGolden(name)).files, { check: false });
   const found = await checkInvariants(net);
   expect(found.map(({ claim }) => claim)).toEqual([

@@ -40,7 +40,7 @@ test("a site that is no residual stream cannot be read", async () => {
   expect(() =>
     logitLens(net, prompt, { sites: "blocks.0.attn.z" }),
   ).toThrowErrorMatchingInlineSnapshot(
-    `[PatchClampError: logitLens: expected [batch, pos, dModel], got [1, 4, 4, 12]: dModel is 4, not 48; rank is 4, not 3.]`,
+    `[PatchClampError: logitLens: expected [batch, pos, dModel], got [1, 4, 4, 6]: dModel is 4, not 24; rank is 4, not 3.]`,
   );
 });
 

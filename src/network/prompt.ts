@@ -2,7 +2,7 @@
 // are padded, and the padding is masked so that every row gives the numbers it gives alone.
 
 import { PatchClampError } from "../core/errors.ts";
-import { causalBias, paddedCausalBias } from "../nn/layers.ts";
+import { causalBias, paddedCausalBias } from "../nn/masks.ts";
 import { fromHost } from "../tensor/leaf.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 
@@ -23,23 +23,31 @@ export interface PaddedPrompt {
 /** What language networks take. */
 export type LanguageInput = Prompt | PaddedPrompt;
 
-/** Keys and values of earlier positions for every layer, and where new ones go. */
-export interface KvCache {
-  /** What is known of earlier positions in a layer, each [batch, kvHead, capacity, dHead]. */
+/** What a decoder keeps of earlier positions, layer by layer. */
+export interface DecoderCache {
+  /** Keys and values of earlier positions, each [batch, kvHead, capacity, dHead]. */
   readonly past: (layer: number) => { readonly k: Tensor; readonly v: Tensor } | undefined;
   /** Takes the keys and values of the new positions, each [batch, kvHead, pos, dHead]. */
   readonly store: (layer: number, k: Tensor, v: Tensor) => void;
+  /** What a recurrent layer kept after the last position, in the layer's own order and shapes, [batch, ...]. */
+  readonly state: (layer: number) => readonly Tensor[] | undefined;
+  /** Takes what a recurrent layer wants back at the next position. */
+  readonly keep: (layer: number, state: readonly Tensor[]) => void;
 }
 
 /** What the function of a language network takes. */
 export interface DecoderInputs {
   /** int32, [batch, pos] */
   readonly tokens: Tensor;
-  /** int32, [batch or 1, pos] */
+  /** int32, [batch or 1, pos]: positions of the tokens in their row, padding not counted */
   readonly positions: Tensor;
+  /** int32, [batch or 1, capacity + pos]: positions of everything that can be looked at; of no meaning where `mask` hides it */
+  readonly keyPositions: Tensor;
   /** Added to attention scores, [batch or 1, 1, pos, capacity + pos] */
   readonly mask: Tensor;
-  readonly cache?: KvCache;
+  /** float32, [batch, pos]: 1 at tokens, 0 at padding. Absent when there is no padding. */
+  readonly isReal?: Tensor;
+  readonly cache?: DecoderCache;
 }
 
 /** Sizes every decoder has. */
@@ -84,39 +92,33 @@ function padded(given: LanguageInput): PaddedPrompt {
   return { prompts: given as PaddedPrompt["prompts"] };
 }
 
-/** Tokens, positions and mask of a padded batch. */
-export function batchInputs({ ids, lengths, padding }: TokenBatch): {
-  tokens: Tensor;
-  positions: Tensor;
-  mask: Tensor;
-} {
+/** What a decoder's function takes for a padded batch. */
+export function batchInputs({ ids, lengths, padding }: TokenBatch): Omit<DecoderInputs, "cache"> {
   const batch = ids.length;
   const pos = ids[0]!.length;
-  const tokens = fromHost(
-    Int32Array.from(ids.flat()),
-    { shape: [batch, pos], dtype: "int32" },
-    "tokens",
-  );
+  const int32 = (numbers: readonly number[], rows: number, name?: string): Tensor =>
+    fromHost(Int32Array.from(numbers), { shape: [rows, pos], dtype: "int32" }, name);
+  const tokens = int32(ids.flat(), batch, "tokens");
+  const row = Array.from({ length: pos }, (_, i) => i);
   if (lengths.every((length) => length === pos)) {
-    const positions = fromHost(
-      Int32Array.from({ length: pos }, (_, i) => i),
-      { shape: [1, pos], dtype: "int32" },
-    );
-    return { tokens, positions, mask: causalBias(pos) };
+    const positions = int32(row, 1);
+    return { tokens, positions, keyPositions: positions, mask: causalBias(pos) };
   }
   const isReal = lengths.map((length) =>
-    Array.from({ length: pos }, (_, i) => (padding === "left" ? i >= pos - length : i < length)),
+    row.map((i) => (padding === "left" ? i >= pos - length : i < length)),
   );
-  const positions = Int32Array.from(
-    lengths.flatMap((length) =>
-      Array.from({ length: pos }, (_, i) =>
-        Math.max(0, padding === "left" ? i - (pos - length) : Math.min(i, length - 1)),
-      ),
-    ),
+  const places = lengths.flatMap((length) =>
+    row.map((i) => Math.max(0, padding === "left" ? i - (pos - length) : Math.min(i, length - 1))),
   );
+  const positions = int32(places, batch);
   return {
     tokens,
-    positions: fromHost(positions, { shape: [batch, pos], dtype: "int32" }),
+    positions,
+    keyPositions: positions,
     mask: paddedCausalBias(isReal),
+    isReal: fromHost(Float32Array.from(isReal.flat(), Number), {
+      shape: [batch, pos],
+      dtype: "float32",
+    }),
   };
 }

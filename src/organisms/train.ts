@@ -1,7 +1,7 @@
 // Trains an organism from its recipe, and measures its skills.
 
-import { familyOf } from "../architectures/index.ts";
-import type { ParamEntry } from "../architectures/family.ts";
+import { decoderFamilyOf } from "../architectures/index.ts";
+import type { DecoderFamily, ParamEntry } from "../architectures/family.ts";
 import { buildNetwork, saveNetwork } from "../checkpoints/load.ts";
 import { makeTokenizer } from "../checkpoints/tokenizer.ts";
 import type { Files } from "../core/files.ts";
@@ -14,7 +14,7 @@ import { recordingTap } from "../network/tap.ts";
 import type { CheckpointStore } from "../nn/index.ts";
 import { adamW, cosineDecay, crossEntropy, normal, train, warmup } from "../nn/index.ts";
 import type { TrainProgress } from "../nn/index.ts";
-import { causalBias } from "../nn/layers.ts";
+import { causalBias } from "../nn/masks.ts";
 import { arange, ones, zeros } from "../tensor/ops/creation.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { sizeOf } from "../tensor/tensor.ts";
@@ -43,22 +43,26 @@ export interface OrganismTraining extends AsyncIterable<TrainProgress> {
  *
  * @returns progress, step by step; `network()` is the organism as trained so far
  */
-export function trainOrganism(
+export async function trainOrganism(
   organism: Organism,
   options: TrainOrganismOptions = {},
-): OrganismTraining {
+): Promise<OrganismTraining> {
   const { recipe } = organism;
   const { steps = recipe.steps, store, signal, clock, evaluate } = options;
-  const network = (params: Tree<Tensor>): LanguageNetwork => organismNetwork(organism, params);
-  const fresh = initialParams(organism);
+  const family = await decoderFamilyOf("organism", organism.name, recipe.config);
+  const network = (params: Tree<Tensor>): LanguageNetwork =>
+    organismNetwork(organism, family, params);
+  const fresh = initialParams(organism, family);
   const { forward } = network(fresh);
   const run = train({
     params: fresh,
     loss: (params: Tree<Tensor>, tokens: Tensor) => {
       const pos = tokens.shape[1]!;
+      const positions = arange(pos - 1).reshape([1, pos - 1]);
       const inputs = {
         tokens: tokens.slice({ axis: 1, end: -1 }),
-        positions: arange(pos - 1).reshape([1, pos - 1]),
+        positions,
+        keyPositions: positions,
         mask: causalBias(pos - 1),
       };
       const logits = forward(params as never, inputs, recordingTap().tap);
@@ -118,8 +122,11 @@ export async function measureSkills(
 }
 
 /** An organism with given parameters. */
-function organismNetwork(organism: Organism, params: Tree<Tensor>): LanguageNetwork {
-  const family = familyOf("organism", organism.name, organism.recipe.config);
+function organismNetwork(
+  organism: Organism,
+  family: DecoderFamily,
+  params: Tree<Tensor>,
+): LanguageNetwork {
   const config = family.config(organism.recipe.config);
   const tokenizer = makeTokenizer(
     organism.name,
@@ -134,8 +141,7 @@ function organismNetwork(organism: Organism, params: Tree<Tensor>): LanguageNetw
  *
  * @source Radford et al. 2019, "Language Models are Unsupervised Multitask Learners", section 2.3
  */
-function initialParams(organism: Organism): Tree<Tensor> {
-  const family = familyOf("organism", organism.name, organism.recipe.config);
+function initialParams(organism: Organism, family: DecoderFamily): Tree<Tensor> {
   const config = family.config(organism.recipe.config);
   const root = new Rng(organism.recipe.seed).split("weights");
   return treeOf(

@@ -6,6 +6,7 @@ import type * as Ort from "onnxruntime-common";
 import type { Files } from "../core/files.ts";
 import type { Device } from "../tensor/op.ts";
 import type { TypedArray } from "../tensor/tensor.ts";
+import type { HubSettings } from "./hub-store.ts";
 
 /** ONNX Runtime on one platform. */
 export interface Backend {
@@ -25,4 +26,6 @@ export interface Backend {
   readonly allocate: (bytes: number) => ArrayBuffer;
   /** The files at a place: a folder's path or file URL in Node, a URL in the browser. */
   readonly openFolder: (place: string) => Files;
+  /** What the surroundings say about model hubs, and where downloads are kept. A page has no such surroundings. */
+  readonly hubSettings?: () => Promise<HubSettings>;
 }

@@ -9,6 +9,7 @@ import * as ort from "onnxruntime-node";
 import { PatchClampError } from "../core/errors.ts";
 import type { Backend } from "./backend.ts";
 import { nodeFiles } from "./node-files.ts";
+import { nodeHubSettings } from "./node-hub-store.ts";
 
 /** Native CPU; CUDA and WebGPU where this build of ONNX Runtime offers them. */
 export const backend: Backend = {
@@ -40,4 +41,5 @@ export const backend: Backend = {
   bindHalf: (tensor, bits) => void Object.assign(tensor, { cpuData: bits }),
   allocate: (bytes) => Buffer.allocUnsafeSlow(bytes).buffer,
   openFolder: (place) => nodeFiles(place.startsWith("file://") ? fileURLToPath(place) : place),
+  hubSettings: () => nodeHubSettings(),
 };

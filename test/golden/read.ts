@@ -1,13 +1,29 @@
+/// <reference types="vite/client" />
+
 // Reads what test/golden/make.py wrote. Site names, shapes and meanings are described there.
 
-import { readSafetensors } from "../../src/checkpoints/safetensors.ts";
-import { readJson } from "../../src/core/files.ts";
+import { readSafetensors, writeSafetensors } from "../../src/checkpoints/safetensors.ts";
+import type { StoredTensor } from "../../src/checkpoints/safetensors.ts";
+import { wordTokenizerConfig, wordTokenizerJson } from "../../src/checkpoints/word-tokenizer.ts";
+import { memoryFiles, readJson } from "../../src/core/files.ts";
 import type { Files } from "../../src/core/files.ts";
 import { openFolder } from "../../src/runtime/open-folder.ts";
+import type { WeightRecipe } from "./weights.ts";
+import { madeUp } from "./weights.ts";
 
-export const goldenNames = ["gpt2", "llama", "llama3-rope"] as const;
+/** What a golden is of, as its recipe says. */
+export type GoldenKind = "decoder";
 
-export type GoldenName = (typeof goldenNames)[number];
+/** Every folder that make.py wrote. */
+export const goldenNames: readonly string[] = Object.keys(
+  import.meta.glob("./*/golden.safetensors"),
+).map((path) => path.split("/")[1]!);
+
+/** The folders whose goldens are of one kind. */
+export async function goldensOf(kind: GoldenKind): Promise<string[]> {
+  const opened = await Promise.all(goldenNames.map(openGolden));
+  return opened.filter((golden) => golden.kind === kind).map(({ name }) => name);
+}
 
 /** Numbers in row-major order. */
 export interface Values {
@@ -15,21 +31,87 @@ export interface Values {
   readonly data: Float32Array;
 }
 
+/** A golden file and its checkpoint, whatever it is of. */
+export interface GoldenFile {
+  readonly name: string;
+  readonly kind: GoldenKind;
+  /** The checkpoint's folder, with a word tokenizer. */
+  readonly files: Files;
+  readonly tensors: ReadonlyMap<string, StoredTensor>;
+  /** Floating-point tensors whose names begin with `prefix`, without it. */
+  readonly floats: (prefix: string) => Promise<Map<string, Values>>;
+  /** An integer tensor as rows of its last axis. */
+  readonly rows: (name: string) => Promise<number[][]>;
+}
+
+/** Opens `test/golden/<name>`. */
+export async function openGolden(name: string): Promise<GoldenFile> {
+  const folder = openFolder(new URL(name, import.meta.url).href);
+  const { tensors, metadata } = await readSafetensors(folder, "golden.safetensors");
+  return {
+    name,
+    kind: metadata["kind"] as GoldenKind,
+    files: await checkpointOf(name, folder, metadata),
+    tensors,
+    floats: async (prefix) => {
+      const found = new Map<string, Values>();
+      for (const [key, tensor] of tensors) {
+        if (tensor.dtype !== "F32" || !key.startsWith(prefix)) continue;
+        const data = (await tensor.data()) as Float32Array;
+        found.set(key.slice(prefix.length), { shape: tensor.shape, data });
+      }
+      return found;
+    },
+    rows: async (key) => {
+      const tensor = tensors.get(key)!;
+      const flat = Array.from((await tensor.data()) as BigInt64Array, Number);
+      const size = tensor.shape.at(-1)!;
+      return Array.from({ length: flat.length / size }, (_, i) =>
+        flat.slice(i * size, (i + 1) * size),
+      );
+    },
+  };
+}
+
+/** The folder as it was stored, or with weights made again from their names; and a tokenizer of 101 words. */
+async function checkpointOf(
+  name: string,
+  folder: Files,
+  metadata: Readonly<Record<string, string>>,
+): Promise<Files> {
+  const words = Array.from({ length: 97 }, (_, i) => `w${i + 4}`);
+  const contents: Record<string, Uint8Array | string> = {
+    "config.json": await folder.read("config.json"),
+    "tokenizer.json": JSON.stringify(wordTokenizerJson(words)),
+    "tokenizer_config.json": JSON.stringify(wordTokenizerConfig()),
+  };
+  const { weights, seed } = metadata;
+  if (weights === undefined) {
+    const stored = (await filesOf(folder)) ?? ["model.safetensors"];
+    for (const file of stored) contents[file] = await folder.read(file);
+  } else {
+    const tensors = madeUp(JSON.parse(weights) as WeightRecipe, seed!);
+    contents["model.safetensors"] = writeSafetensors(tensors);
+  }
+  return memoryFiles(contents, name);
+}
+
+/** The index and the shards of a stored checkpoint; undefined where one file holds all. */
+async function filesOf(folder: Files): Promise<string[] | undefined> {
+  const index = "model.safetensors.index.json";
+  if (!(await folder.exists(index))) return undefined;
+  const { weight_map: places } = (await readJson("readGolden", folder, index)) as {
+    weight_map: Record<string, string>;
+  };
+  return [index, ...new Set(Object.values(places))];
+}
+
 export interface GoldenPrompt {
   readonly ids: readonly number[];
   /** The 20 tokens that greedy decoding appends to `ids`. */
   readonly greedy: readonly number[];
-  /** Every site and the logits, each with batch size 1, by PatchClamp's name. */
+  /** Sites with batch size 1, by PatchClamp's name: all of the first prompt, the logits of the second. */
   readonly sites: ReadonlyMap<string, Values>;
-}
-
-export interface GoldenBatch {
-  /** Both prompts as rows of one length. */
-  readonly ids: readonly (readonly number[])[];
-  /** 1 at tokens, 0 at padding. */
-  readonly mask: readonly (readonly number[])[];
-  /** [batch, pos, dVocab], with zeros at padding. */
-  readonly logits: Values;
 }
 
 export interface Golden {
@@ -37,45 +119,32 @@ export interface Golden {
   readonly files: Files;
   readonly config: unknown;
   readonly prompts: readonly [GoldenPrompt, GoldenPrompt];
-  readonly left: GoldenBatch;
-  readonly right: GoldenBatch;
 }
 
-/** The checkpoint `test/golden/<name>` and what transformers computes with it. */
-export async function readGolden(name: GoldenName): Promise<Golden> {
-  const files = openFolder(new URL(name, import.meta.url).href);
-  const { tensors } = await readSafetensors(files, "golden.safetensors");
-  const floats = async (key: string): Promise<Values> => {
-    const tensor = tensors.get(key)!;
-    return { shape: tensor.shape, data: (await tensor.data()) as Float32Array };
-  };
-  const rows = async (key: string): Promise<number[][]> => {
-    const tensor = tensors.get(key)!;
-    const flat = Array.from((await tensor.data()) as BigInt64Array, Number);
-    const [batch, pos] = tensor.shape as [number, number];
-    return Array.from({ length: batch }, (_, i) => flat.slice(i * pos, (i + 1) * pos));
-  };
-  const prompt = async (index: number): Promise<GoldenPrompt> => {
-    const sites = new Map<string, Values>();
-    for (const [key, { dtype }] of tensors) {
-      if (dtype !== "F32" || !key.startsWith(`${index}/`)) continue;
-      sites.set(key.slice(2), await floats(key));
-    }
-    const ids = (await rows(`${index}/input_ids`))[0]!;
-    return { ids, greedy: (await rows(`${index}/greedy`))[0]!, sites };
-  };
-  const batch = async (side: "left" | "right"): Promise<GoldenBatch> => ({
-    ids: await rows(`${side}/input_ids`),
-    mask: await rows(`${side}/attention_mask`),
-    logits: await floats(`${side}/logits`),
+/** The checkpoint `test/golden/<name>` of a decoder and what transformers computes with it. */
+export async function readGolden(name: string): Promise<Golden> {
+  const { files, floats, rows } = await openGolden(name);
+  const prompt = async (index: number): Promise<GoldenPrompt> => ({
+    ids: (await rows(`${index}/input_ids`))[0]!,
+    greedy: (await rows(`${index}/greedy`))[0]!,
+    sites: await floats(`${index}/`),
   });
   return {
     files,
-    config: await readJson("readGolden", files, "config.json"),
+    config: JSON.parse(new TextDecoder().decode(await files.read("config.json"))) as unknown,
     prompts: [await prompt(0), await prompt(1)],
-    left: await batch("left"),
-    right: await batch("right"),
   };
+}
+
+/** Which positions of a padded batch hold tokens: 1 there, 0 at padding. */
+export function maskOf(golden: Golden, side: "left" | "right"): number[][] {
+  const lengths = golden.prompts.map(({ ids }) => ids.length);
+  const longest = Math.max(...lengths);
+  return lengths.map((length) =>
+    Array.from({ length: longest }, (_, i) =>
+      (side === "left" ? i >= longest - length : i < length) ? 1 : 0,
+    ),
+  );
 }
 
 export interface Difference {
