@@ -3,7 +3,7 @@ import { readJson } from "../core/files.ts";
 import type { Files } from "../core/files.ts";
 import { nearest } from "../core/text.ts";
 import { isPickled, pickled, readSafetensors } from "./safetensors.ts";
-import type { SafetensorsFile, StoredTensor } from "./safetensors.ts";
+import type { ElementRange, SafetensorsFile, StoredTensor } from "./safetensors.ts";
 
 const weightsFile = "model.safetensors";
 const indexFile = "model.safetensors.index.json";
@@ -21,10 +21,12 @@ export interface Checkpoint {
   /**
    * Reads a floating-point tensor and checks that every number is finite.
    *
+   * @param range - the elements from the first up to and without the second; a checkpoint that cannot read a part may return all.
+   * Default: all
    * @returns the numbers in row-major order; where the file's bytes are aligned F32 in memory, a view of them
    * @throws PatchClampError `UNKNOWN_NAME`; `DTYPE_MISMATCH` for an integer tensor; `BAD_FILE` at NaN or infinity
    */
-  readonly float32: (name: string) => Promise<Float32Array>;
+  readonly float32: (name: string, range?: ElementRange) => Promise<Float32Array>;
 }
 
 /**
@@ -57,17 +59,21 @@ export async function openCheckpoint(files: Files): Promise<Checkpoint> {
  * @param where - the public function reported in the error
  * @param tensor - names the numbers in the error
  * @param data - `tensor`'s numbers, in row-major order
+ * @param first - which element of the tensor they begin with. Default 0
  * @throws PatchClampError `BAD_FILE` with the first position that is not finite
  */
 export function assertFinite(
   where: string,
   tensor: Pick<StoredTensor, "name" | "file" | "shape">,
   data: Float32Array,
+  first = 0,
 ): void {
   const { name, file, shape } = tensor;
-  for (let i = 0; i < data.length; i++) {
-    if (Math.abs(data[i]!) < Infinity) continue;
-    const position = unravel(i, shape);
+  // an exponent of all ones is infinity or NaN
+  const bits = new Uint32Array(data.buffer, data.byteOffset, data.length);
+  for (let i = 0; i < bits.length; i++) {
+    if ((bits[i]! & 0x7f800000) !== 0x7f800000) continue;
+    const position = unravel(first + i, shape);
     throw new PatchClampError("BAD_FILE", {
       where,
       problem: `tensor "${name}" in ${file} is ${data[i]} at [${position.join(", ")}]; weights must be finite.`,
@@ -90,9 +96,9 @@ function checkpoint(name: string, { metadata, tensors }: SafetensorsFile): Check
       facts: { folder: name, tensor: wanted, nearest: near },
     });
   };
-  const float32 = async (wanted: string): Promise<Float32Array> => {
+  const float32 = async (wanted: string, range?: ElementRange): Promise<Float32Array> => {
     const found = tensor(wanted);
-    const data = await found.data();
+    const data = await found.data(range);
     if (!(data instanceof Float32Array)) {
       throw new PatchClampError("DTYPE_MISMATCH", {
         where: "openCheckpoint",
@@ -100,7 +106,7 @@ function checkpoint(name: string, { metadata, tensors }: SafetensorsFile): Check
         facts: { file: found.file, tensor: wanted, dtype: found.dtype },
       });
     }
-    assertFinite("openCheckpoint", found, data);
+    assertFinite("openCheckpoint", found, data, range?.[0]);
     return data;
   };
   return { name, metadata, tensors, has: (wanted) => tensors.has(wanted), tensor, float32 };

@@ -32,6 +32,39 @@ test.each([
   expect(float16ToFloat32(Uint16Array.of(half))[0]).toBe(value);
 });
 
+test.each([
+  // Micikevicius et al. 2022, arXiv:2209.05433, table 1
+  ["F8_E4M3", 0x00, 0],
+  ["F8_E4M3", 0x01, 2 ** -9],
+  ["F8_E4M3", 0x07, 7 * 2 ** -9],
+  ["F8_E4M3", 0x08, 2 ** -6],
+  ["F8_E4M3", 0x38, 1],
+  ["F8_E4M3", 0x7e, 448],
+  ["F8_E4M3", 0xfe, -448],
+  ["F8_E4M3", 0x7f, NaN],
+  ["F8_E5M2", 0x01, 2 ** -16],
+  ["F8_E5M2", 0x04, 2 ** -14],
+  ["F8_E5M2", 0x3c, 1],
+  ["F8_E5M2", 0x7b, 57344],
+  ["F8_E5M2", 0xfc, -Infinity],
+  ["F8_E5M2", 0x7e, NaN],
+] as const)("the %s 0x%s is %s", (dtype, bits, value) => {
+  expect(decode(dtype, Uint8Array.of(bits))).toEqual(Float32Array.of(value));
+});
+
+test("an 8-bit float with five exponent bits is the upper half of a half", () => {
+  const bytes = Uint8Array.from({ length: 256 }, (_, i) => i);
+  const halves = Uint16Array.from(bytes, (byte) => byte << 8);
+  expect(decode("F8_E5M2", bytes)).toEqual(float16ToFloat32(halves));
+});
+
+test("F64 is rounded to the nearest float32", () => {
+  const doubles = Float64Array.of(Math.PI, 1e-50, -2);
+  expect(decode("F64", new Uint8Array(doubles.buffer))).toEqual(
+    Float32Array.of(Math.fround(Math.PI), 0, -2),
+  );
+});
+
 test("every half survives the way to float32 and back, and NaN stays NaN", () => {
   const floats = float16ToFloat32(everyHalf);
   const back = float32ToFloat16(floats);

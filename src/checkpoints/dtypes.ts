@@ -12,16 +12,22 @@ interface Storage {
 /** Sorted as the reference implementation lays tensors out: wide types first. */
 const storages = {
   I64: { bytes: 8, decode: (bytes) => new BigInt64Array(...aligned(bytes, 8)) },
+  F64: {
+    bytes: 8,
+    decode: (bytes) => Float32Array.from(new Float64Array(...aligned(bytes, 8))),
+  },
   F32: { bytes: 4, decode: (bytes) => new Float32Array(...aligned(bytes, 4)) },
   I32: { bytes: 4, decode: (bytes) => new Int32Array(...aligned(bytes, 4)) },
   BF16: { bytes: 2, decode: (bytes) => bfloat16ToFloat32(new Uint16Array(...aligned(bytes, 2))) },
   F16: { bytes: 2, decode: (bytes) => float16ToFloat32(new Uint16Array(...aligned(bytes, 2))) },
+  F8_E4M3: { bytes: 1, decode: (bytes) => widened(bytes, float8e4m3Values) },
+  F8_E5M2: { bytes: 1, decode: (bytes) => widened(bytes, float8e5m2Values) },
   I8: { bytes: 1, decode: (bytes) => new Int8Array(...aligned(bytes, 1)) },
   U8: { bytes: 1, decode: (bytes) => bytes },
   BOOL: { bytes: 1, decode: (bytes) => bytes },
 } as const satisfies Record<string, Storage>;
 
-/** A storage type of safetensors that PatchClamp reads and writes. */
+/** A storage type of safetensors that PatchClamp reads; it writes all but F64 and the 8-bit floats. */
 export type StoredDtype = keyof typeof storages;
 
 /** Every storage type, in the order in which a file holds them. */
@@ -72,9 +78,14 @@ export function bfloat16ToFloat32(halves: Uint16Array): Float32Array {
 
 /** Widens IEEE 754 half precision, with subnormals, infinities and NaN. */
 export function float16ToFloat32(halves: Uint16Array): Float32Array {
-  const table = float16Table();
-  const floats = new Float32Array(halves.length);
-  for (let i = 0; i < halves.length; i++) floats[i] = table[halves[i]!]!;
+  return widened(halves, float16Values);
+}
+
+/** Looks up what each pattern of bits means. */
+function widened(bits: Uint8Array | Uint16Array, values: () => Float32Array): Float32Array {
+  const table = values();
+  const floats = new Float32Array(bits.length);
+  for (let i = 0; i < bits.length; i++) floats[i] = table[bits[i]!]!;
   return floats;
 }
 
@@ -117,20 +128,40 @@ function roundHalfToEven(x: number): number {
   return rest > 0.5 || (rest === 0.5 && floor % 2 === 1) ? floor + 1 : floor;
 }
 
-/** All 65,536 half-precision numbers, made when first needed. */
-let halfValues: Float32Array | undefined;
-
-function float16Table(): Float32Array {
-  halfValues ??= Float32Array.from({ length: 0x10000 }, (_, half) => {
-    const sign = half & 0x8000 ? -1 : 1;
-    const exponent = (half >>> 10) & 0x1f;
-    const fraction = half & 0x3ff;
-    if (exponent === 0) return sign * fraction * 2 ** -24;
-    if (exponent === 0x1f) return fraction === 0 ? sign * Infinity : NaN;
-    return sign * (1 + fraction / 1024) * 2 ** (exponent - 15);
-  });
-  return halfValues;
+/** How a small floating-point type reads its bits: sign, exponent, fraction. */
+interface SmallFloat {
+  readonly exponentBits: number;
+  readonly fractionBits: number;
+  /** Whether the largest exponent means infinity and NaN; otherwise only the pattern of all ones is NaN. */
+  readonly hasInfinity: boolean;
 }
+
+/** Every number of a small type, made when first needed. */
+function valuesOf(type: SmallFloat): () => Float32Array {
+  let values: Float32Array | undefined;
+  return () => {
+    const count = 2 ** (1 + type.exponentBits + type.fractionBits);
+    values ??= Float32Array.from({ length: count }, (_, bits) => smallFloat(bits, type));
+    return values;
+  };
+}
+
+function smallFloat(bits: number, { exponentBits, fractionBits, hasInfinity }: SmallFloat): number {
+  const sign = (bits >>> (exponentBits + fractionBits)) & 1 ? -1 : 1;
+  const largest = 2 ** exponentBits - 1;
+  const exponent = (bits >>> fractionBits) & largest;
+  const fraction = bits & (2 ** fractionBits - 1);
+  const bias = 2 ** (exponentBits - 1) - 1;
+  if (exponent === 0) return sign * fraction * 2 ** (1 - bias - fractionBits);
+  if (exponent === largest && hasInfinity) return fraction === 0 ? sign * Infinity : NaN;
+  if (exponent === largest && fraction === 2 ** fractionBits - 1) return NaN;
+  return sign * (1 + fraction * 2 ** -fractionBits) * 2 ** (exponent - bias);
+}
+
+const float16Values = valuesOf({ exponentBits: 5, fractionBits: 10, hasInfinity: true });
+/** Micikevicius et al. 2022, arXiv:2209.05433, table 1. */
+const float8e4m3Values = valuesOf({ exponentBits: 4, fractionBits: 3, hasInfinity: false });
+const float8e5m2Values = valuesOf({ exponentBits: 5, fractionBits: 2, hasInfinity: true });
 
 function bytesOf(data: TensorData | Uint16Array): Uint8Array {
   return new Uint8Array(data.buffer, data.byteOffset, data.byteLength);

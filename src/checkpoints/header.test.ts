@@ -98,8 +98,8 @@ test.each([
   ],
   [
     "an unknown dtype",
-    file({ w: { dtype: "F64", shape: [], data_offsets: [0, 8] } }, 8),
-    'tensor "w" in model.safetensors is stored as F64; PatchClamp reads I64, F32, I32, BF16, F16, I8, U8, BOOL.',
+    file({ w: { dtype: "C64", shape: [], data_offsets: [0, 8] } }, 8),
+    'tensor "w" in model.safetensors is stored as C64; PatchClamp reads I64, F64, F32, I32, BF16, F16, F8_E4M3, F8_E5M2, I8, U8, BOOL.',
   ],
   [
     "an unknown field",

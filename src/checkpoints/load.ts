@@ -40,7 +40,7 @@ export async function openNetwork(
   const family = await decoderFamilyOf("loadNetwork", files.name, json);
   const config = family.config(json, "loadNetwork");
   const checkpoint = await openCheckpoint(files);
-  const params = await readParams(checkpoint, family.layout(config), family);
+  const params = readParams(checkpoint, family.layout(config), family);
   const tokenizer = (await files.exists("tokenizer.json")) ? await loadTokenizer(files) : undefined;
   const network = buildNetwork({ name, family, config, params, tokenizer });
   if (check) await checkInvariants(network);

@@ -19,6 +19,18 @@ export function storedShape(entry: ParamEntry): number[] {
     : [whole[0]!, ...whole.slice(1).toReversed()];
 }
 
+/** Where a parameter lies among the elements of the file's tensor, when it lies there in one piece and in its own order. */
+export function rangeOf(entry: ParamEntry): [start: number, end: number] | undefined {
+  const { shape, stack, part, turn } = entry;
+  if (turn !== undefined || isMatrixTransposed(entry)) return undefined;
+  const size = sizeOf(shape);
+  const whole = sizeOf(wholeShape(entry));
+  const start =
+    ((stack?.index ?? 0) * whole) / (stack?.of ?? 1) +
+    ((part?.start ?? 0) * size) / (shape[0] ?? 1);
+  return [start, start + size];
+}
+
 /** One parameter from the numbers of the file's tensor; where it lies there in one piece, a view of them. */
 export function unpacked(data: Float32Array, entry: ParamEntry): Float32Array {
   const { shape, part, turn } = entry;

@@ -3,12 +3,13 @@
 import type { ParamEntry } from "../architectures/family.ts";
 import { PatchClampError } from "../core/errors.ts";
 import type { Tree } from "../core/tree.ts";
+import { gate } from "../core/gate.ts";
 import { plural } from "../core/text.ts";
 import { leaves, treeOf } from "../core/tree.ts";
-import { fromHost } from "../tensor/leaf.ts";
+import { fromSource } from "../tensor/leaf.ts";
 import { sizeOf, type Tensor } from "../tensor/tensor.ts";
 import type { Checkpoint } from "./checkpoint.ts";
-import { pack, storedShape, unpacked, wholeShape } from "./packing.ts";
+import { pack, rangeOf, storedShape, unpacked } from "./packing.ts";
 import type { TensorToStore } from "./safetensors.ts";
 
 /** How names and leftover tensors of a checkpoint are taken. */
@@ -23,33 +24,64 @@ export interface ReadOptions {
 const BUFFERS =
   /(?:rotary_emb\.(?:\w+_)?inv_freq|attn\.(?:masked_)?bias|attention\.(?:masked_)?bias|position_ids|num_batches_tracked)$/;
 
+/** Tensors that are read at a time: enough to keep a disk busy, few enough that what is being converted takes little room. */
+const READERS = 4;
+
 /**
- * Reads the parameters that a layout lists.
+ * Finds the parameters that a layout lists. Their numbers stay in the file, in its types, until they are first needed.
  *
- * @returns the tree, with tensors named by their place in the file
+ * @returns the tree, with tensors named by their place in the file; the first use of one throws `BAD_FILE` when it holds NaN or
+ * infinity
  * @throws PatchClampError `UNKNOWN_NAME` when a tensor is missing, `SHAPE_MISMATCH` when one has another shape than the config says,
  * `UNSUPPORTED` when the checkpoint holds a tensor that the network would not use
  */
-export async function readParams(
+export function readParams(
   checkpoint: Checkpoint,
   layout: readonly ParamEntry[],
   options: ReadOptions = {},
-): Promise<Tree<Tensor>> {
+): Tree<Tensor> {
   const { optionalPrefix = "" } = options;
   const names = layout.map(({ name }) => storedName(checkpoint, name, optionalPrefix));
   checkAllUsed(checkpoint, new Set(names), options);
-  const shared = new Map<string, Float32Array>();
-  const found: [path: string, parameter: Tensor][] = [];
-  for (const [i, entry] of layout.entries()) {
-    const name = names[i]!;
-    checkShape(checkpoint, name, entry);
-    const holdsMore = wholeShape(entry).join() !== entry.shape.join();
-    const whole = shared.get(name) ?? (await checkpoint.float32(name));
-    if (holdsMore) shared.set(name, whole);
-    const leaf = fromHost(unpacked(whole, entry), { shape: entry.shape, dtype: "float32" }, name);
-    found.push([entry.path, leaf]);
+  const enter = gate(READERS);
+  const wholes = new SharedReads(checkpoint, names);
+  return treeOf(
+    layout.map((entry, i): [string, Tensor] => {
+      const name = names[i]!;
+      checkShape(checkpoint, name, entry);
+      const range = rangeOf(entry);
+      const load = async (): Promise<Float32Array> => {
+        if (range === undefined) return unpacked(await wholes.read(name), entry);
+        const data = await checkpoint.float32(name, range);
+        return data.length === sizeOf(entry.shape) ? data : data.subarray(...range);
+      };
+      return [
+        entry.path,
+        fromSource(() => enter(load), { shape: entry.shape, dtype: "float32" }, name),
+      ];
+    }),
+  );
+}
+
+/** Reads tensors that several parameters lie in once, and lets go of them when the last of these has its part. */
+class SharedReads {
+  readonly #checkpoint: Checkpoint;
+  readonly #left = new Map<string, number>();
+  readonly #wholes = new Map<string, Promise<Float32Array>>();
+
+  constructor(checkpoint: Checkpoint, names: readonly string[]) {
+    this.#checkpoint = checkpoint;
+    for (const name of names) this.#left.set(name, (this.#left.get(name) ?? 0) + 1);
   }
-  return treeOf(found);
+
+  read(name: string): Promise<Float32Array> {
+    const whole = this.#wholes.get(name) ?? this.#checkpoint.float32(name);
+    const left = this.#left.get(name)! - 1;
+    this.#left.set(name, left);
+    if (left > 0) this.#wholes.set(name, whole);
+    else this.#wholes.delete(name);
+    return whole;
+  }
 }
 
 function storedName({ has }: Checkpoint, name: string, prefix: string): string {

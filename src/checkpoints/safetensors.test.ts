@@ -128,3 +128,14 @@ test("a pickled file is refused with how to convert it, whatever is in it", asyn
       fix: convert it in Python: AutoModelForCausalLM.from_pretrained(folder).save_pretrained(folder).]
   `);
 });
+
+test("a tensor larger than a chunk is widened piece by piece, and a range of it is that part", async () => {
+  const length = 2 ** 21 + 12345;
+  const data = Float32Array.from({ length }, (_, i) => (i % 509) - 254);
+  const files = memoryFiles({
+    "m.safetensors": writeSafetensors({ w: { shape: [length], data, dtype: "BF16" } }),
+  });
+  const tensor = (await readSafetensors(files, "m.safetensors")).tensors.get("w")!;
+  expect(await tensor.data()).toEqual(data);
+  expect(await tensor.data([7, length - 3])).toEqual(data.subarray(7, length - 3));
+});

@@ -11,9 +11,16 @@ export interface StoredTensor {
   readonly file: string;
   readonly dtype: StoredDtype;
   readonly shape: readonly number[];
-  /** The numbers in row-major order; F16 and BF16 arrive as float32, BOOL as bytes of 0 and 1. Not to be changed. */
-  readonly data: () => Promise<TensorData>;
+  /**
+   * The numbers in row-major order; all floating-point types arrive as float32, BOOL as bytes of 0 and 1. Not to be changed.
+   *
+   * @param range - the elements from the first up to and without the second. Default: all
+   */
+  readonly data: (range?: ElementRange) => Promise<TensorData>;
 }
+
+/** Elements of a tensor in row-major order: from the first up to and without the second. */
+export type ElementRange = readonly [start: number, end: number];
 
 export interface SafetensorsFile {
   readonly metadata: Readonly<Record<string, string>>;
@@ -49,11 +56,38 @@ export async function readSafetensors(files: Files, path: string): Promise<Safet
   const { metadata, entries } = parseHeader(path, json, fileBytes - dataStart);
   const tensors = new Map<string, StoredTensor>();
   for (const { name, dtype, shape, begin, end } of entries) {
-    const data = async (): Promise<TensorData> =>
-      decode(dtype, await files.readRange(path, dataStart + begin, dataStart + end));
+    const size = bytesPerElement(dtype);
+    const data = (
+      [first, last] = [0, (end - begin) / size] as ElementRange,
+    ): Promise<TensorData> => {
+      const start = dataStart + begin;
+      return readNumbers(files, path, dtype, [start + first * size, start + last * size]);
+    };
     tensors.set(name, { name, file: path, dtype, shape, data });
   }
   return { metadata, tensors };
+}
+
+/** Bytes of stored numbers that are converted at a time, so that a tensor and its stored form never lie in memory together. */
+const CHUNK_BYTES = 2 ** 22;
+
+async function readNumbers(
+  files: Files,
+  path: string,
+  dtype: StoredDtype,
+  [start, end]: readonly [number, number],
+): Promise<TensorData> {
+  const size = bytesPerElement(dtype);
+  const isWidened = decode(dtype, new Uint8Array(0)) instanceof Float32Array && dtype !== "F32";
+  if (!isWidened || end - start <= CHUNK_BYTES) {
+    return decode(dtype, await files.readRange(path, start, end));
+  }
+  const numbers = new Float32Array((end - start) / size);
+  for (let at = start; at < end; at += CHUNK_BYTES) {
+    const bytes = await files.readRange(path, at, Math.min(end, at + CHUNK_BYTES));
+    numbers.set(decode(dtype, bytes) as Float32Array, (at - start) / size);
+  }
+  return numbers;
 }
 
 /**

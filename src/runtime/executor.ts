@@ -150,6 +150,9 @@ export class OrtExecutor implements Executor {
   ): Promise<Value[]> {
     const { session, emitted, outputs, runsInto } = loaded;
     const feeds: Record<string, OnnxValue> = {};
+    // what is not loaded yet is loaded side by side
+    const missing = inputs.filter((value) => value.data === undefined && !isOnDevice(value));
+    if (missing.length > 0) await Promise.all(missing.map((value) => value.read()));
     for (const [i, name] of emitted.inputs.entries()) feeds[name] = this.#feed(inputs[i]!);
     try {
       if (!runsInto) {
@@ -176,11 +179,12 @@ export class OrtExecutor implements Executor {
 
   /** An ONNX Runtime tensor of a value; host data of results that feed a device is uploaded once. */
   #feed(value: Value): OnnxValue {
-    if (value.data === undefined) return (value as DeviceValue).tensor;
-    let tensor = this.#uploads.get(value.data);
+    if (isOnDevice(value)) return value.tensor;
+    const data = value.data!;
+    let tensor = this.#uploads.get(data);
     if (tensor === undefined || sizeDiffers(tensor, value)) {
-      tensor = this.#wrap(value.data, value);
-      this.#uploads.set(value.data, tensor);
+      tensor = this.#wrap(data, value);
+      this.#uploads.set(data, tensor);
     }
     return tensor;
   }
@@ -241,6 +245,10 @@ function interiorBytes({ nodes }: Graph): number {
 
 interface DeviceValue extends Value {
   readonly tensor: OrtTensor;
+}
+
+function isOnDevice(value: Value): value is DeviceValue {
+  return "tensor" in value;
 }
 
 function fromOrt(tensor: OrtTensor, { shape, dtype }: Aval): Value {

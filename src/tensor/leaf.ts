@@ -46,6 +46,36 @@ export function fromHost(data: TypedArray, aval: Aval, name?: string): Tensor {
   return fromValue(hostValue(data, aval), name);
 }
 
+/**
+ * A leaf whose numbers are fetched when a graph or a reader first needs them, and kept from then on.
+ *
+ * @param load - called once, and again after it failed
+ */
+export function fromSource(load: () => Promise<TypedArray>, aval: Aval, name?: string): Tensor {
+  let data: TypedArray | undefined;
+  let loading: Promise<TypedArray> | undefined;
+  const fetched = async (): Promise<TypedArray> => {
+    data = await load();
+    return data;
+  };
+  const read = (): Promise<TypedArray> => {
+    loading ??= fetched().finally(() => {
+      loading = undefined;
+    });
+    return loading;
+  };
+  const value: Value = {
+    shape: aval.shape,
+    dtype: aval.dtype,
+    get data() {
+      return data;
+    },
+    read: async () => data ?? read(),
+    dispose: () => undefined,
+  };
+  return fromValue(value, name);
+}
+
 /** A value that lives on the host. */
 export function hostValue(data: TypedArray, { shape, dtype }: Aval): Value {
   return { shape, dtype, data, read: async () => data, dispose: () => undefined };
