@@ -39,6 +39,8 @@ export function peakMb(): number {
 export interface Once {
   readonly ms: number;
   readonly peakMb: number;
+  /** Memory before the task, in MB. */
+  readonly restMb: number;
 }
 
 /**

@@ -22,8 +22,12 @@ export interface Answer {
 
 interface Request {
   readonly task: string;
+  readonly args: TaskArguments;
   readonly onlyPrepare?: boolean;
 }
+
+/** What a task of a peer is told. */
+export type TaskArguments = Readonly<Record<string, string | number>>;
 
 const FOLDER = path.join(root, "bench", "peers");
 const SCRIPT = path.join(FOLDER, "peer.py");
@@ -53,17 +57,17 @@ export class PeerProcess {
   /**
    * Makes a task ready: its libraries imported, its models built.
    *
-   * @param task - a task of peer.py
+   * @param task - a task of peer.py, or `module:task` of a file beside it
    * @param fallbackName - what to call the peer when it cannot speak for itself
    */
-  async offer(task: string, fallbackName: string): Promise<PeerOffer> {
+  async offer(task: string, fallbackName: string, args: TaskArguments = {}): Promise<PeerOffer> {
     const python = peerPython();
     if (python === undefined) {
       return { name: fallbackName, reason: `${fallbackName} is not set up: ${SETUP}` };
     }
     try {
-      const { peer } = await this.#ask(python, { task, onlyPrepare: true });
-      return { name: peer, side: async () => sampleOf(await this.#ask(python, { task })) };
+      const { peer } = await this.#ask(python, { task, args, onlyPrepare: true });
+      return { name: peer, side: async () => sampleOf(await this.#ask(python, { task, args })) };
     } catch (error) {
       const why = error instanceof Error ? error.message : String(error);
       return { name: fallbackName, reason: `${fallbackName} failed (${why}): ${SETUP}` };
@@ -104,10 +108,12 @@ export class PeerProcess {
  *
  * @returns undefined when there is no peer here
  */
-export function peerOnce(task: string): Answer | undefined {
+export function peerOnce(task: string, args: TaskArguments = {}): Answer | undefined {
   const python = peerPython();
   if (python === undefined) return undefined;
-  const { stdout, status } = spawnSync(python, [SCRIPT, "--once", task], { encoding: "utf8" });
+  const { stdout, status } = spawnSync(python, [SCRIPT, "--once", task, JSON.stringify(args)], {
+    encoding: "utf8",
+  });
   return status === 0 ? parseAnswer(stdout) : undefined;
 }
 

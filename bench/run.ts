@@ -18,6 +18,7 @@ const SUITES: Readonly<Record<string, () => Promise<Suite>>> = {
   engine: async () => (await import("./suites/engine.ts")).engine(),
   train: async () => (await import("./suites/train.ts")).train(),
   size: async () => (await import("./suites/size.ts")).size(),
+  load: async () => (await import("./suites/load.ts")).load(),
 };
 
 process.exitCode = await main(process.argv.slice(2));

@@ -4,6 +4,7 @@ export * from "./runtime/index.ts";
 export * from "./network/index.ts";
 export { PatchClampError, type ErrorCode } from "./core/errors.ts";
 export { memoryFiles, type Files } from "./core/files.ts";
+export { openFolder } from "./runtime/open-folder.ts";
 export { Rng } from "./core/rng.ts";
 export {
   buildNetwork,

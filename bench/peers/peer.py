@@ -1,7 +1,7 @@
 """The Python side of the benchmarks: PyTorch and TransformerLens, timed in one process that stays up.
 
     python peer.py               reads {"task": NAME, "args": {...}} lines, answers one line of JSON each
-    python peer.py --once NAME   builds, runs the task once, and reports the peak memory of this fresh process
+    python peer.py --once NAME [ARGS]   builds, runs the task once, and reports the peak memory of this fresh process
 
 An answer is {"ms", "peer", "result", "peakRssMb", "restRssMb"}: the time of the work alone, what did it, numbers to
 compare with ours, the process's peak so far, and its memory before the work. A failure is {"error": SENTENCE}. With
@@ -10,6 +10,7 @@ compare with ours, the process's peak so far, and its memory before the work. A 
 
 from __future__ import annotations
 
+import importlib
 import json
 import math
 import os
@@ -285,7 +286,17 @@ def prepared(task, options):
 
     torch.set_num_threads(THREADS)
     torch.manual_seed(0)
-    return TASKS[task](**dict(json.loads(options)))
+    return task_named(task)(**dict(json.loads(options)))
+
+
+def task_named(task):
+    """A task of this file, or `module:task` of a file beside it."""
+    if ":" in task:
+        module, name = task.split(":")
+        return getattr(importlib.import_module(module), name)
+    if task not in TASKS:
+        raise ValueError(f"no task is named {task!r}; the tasks are {', '.join(TASKS)}")
+    return TASKS[task]
 
 
 def run(task, args):
@@ -299,8 +310,6 @@ def run(task, args):
 
 def answer(task, args, only_prepare=False):
     try:
-        if task not in TASKS:
-            raise ValueError(f"no task is named {task!r}; the tasks are {', '.join(TASKS)}")
         if only_prepare:
             return dict(peer=prepared(task, json.dumps(args, sort_keys=True))[1])
         return run(task, args)
@@ -313,7 +322,8 @@ def main():
     os.dup2(2, 1)  # libraries that print must not speak into the conversation
     say = partial(print, file=talk, flush=True)
     if sys.argv[1:2] == ["--once"]:
-        say(json.dumps(answer(sys.argv[2], {})))
+        given = json.loads(sys.argv[3]) if len(sys.argv) > 3 else {}
+        say(json.dumps(answer(sys.argv[2], given)))
         return
     for line in sys.stdin:
         request = json.loads(line)

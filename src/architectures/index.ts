@@ -1,7 +1,7 @@
 import { PatchClampError } from "../core/errors.ts";
 import { nearest } from "../core/text.ts";
 import { familyLoaders } from "./families.gen.ts";
-import type { AnyFamily, DecoderFamily } from "./family.ts";
+import type { AnyFamily } from "./family.ts";
 
 /** What config.json may name in `architectures`. */
 export const architectures: readonly string[] = Object.keys(familyLoaders).toSorted();
@@ -28,24 +28,38 @@ export async function familyOf(where: string, folder: string, json: unknown): Pr
   });
 }
 
+/** What each kind is in words, and the function that opens it. */
+const KINDS: Readonly<Record<AnyFamily["kind"], readonly [meaning: string, opener: string]>> = {
+  decoder: ["a network that predicts the next token", "loadNetwork"],
+};
+
 /**
- * The family that a config names, which must predict the next token.
+ * The family that a config names, which must be of one kind.
  *
  * @throws PatchClampError `UNSUPPORTED` when it is of another kind, and what `familyOf` throws
  */
-export async function decoderFamilyOf(
+export async function familyOfKind<K extends AnyFamily["kind"]>(
   where: string,
   folder: string,
-  json: unknown,
-): Promise<DecoderFamily> {
+  { json, kind }: { json: unknown; kind: K },
+): Promise<Extract<AnyFamily, { kind: K }>> {
   const family = await familyOf(where, folder, json);
-  const kind: string = family.kind;
-  if (kind === "decoder") return family;
+  if (isOfKind(family, kind)) return family;
+  const other: AnyFamily["kind"] = family.kind;
+  const [meaning, opener] = KINDS[other];
   throw new PatchClampError("UNSUPPORTED", {
     where,
-    problem: `${folder} is a network of another kind (${kind}), not one that predicts the next token.`,
-    facts: { kind },
+    problem: `${folder} is ${meaning}, not ${KINDS[kind][0]}.`,
+    fix: `open it with ${opener}.`,
+    facts: { kind: other },
   });
+}
+
+function isOfKind<K extends AnyFamily["kind"]>(
+  family: AnyFamily,
+  kind: K,
+): family is Extract<AnyFamily, { kind: K }> {
+  return family.kind === kind;
 }
 
 export { gpt2, gpt2Family, type Gpt2Params } from "./gpt2.ts";

@@ -141,19 +141,33 @@ test("a tokenizer beside the weights is opened, and one that is not there is not
 });
 
 describe("bad input", () => {
+  test("weights larger than the machine's memory are refused before anything is read", async () => {
+    const huge = { hidden_size: 2 ** 20, intermediate_size: 2 ** 22, num_attention_heads: 2 ** 10 };
+    const source = {
+      name: "huge",
+      config: { architectures: ["LlamaForCausalLM"], ...huge, head_dim: 128 },
+      checkpoint: await openCheckpoint(memoryFiles({ "model.safetensors": writeSafetensors({}) })),
+    };
+    const error: unknown = await openNetwork(source).catch((thrown: unknown) => thrown);
+    expect(error).toMatchObject({ code: "OUT_OF_MEMORY" });
+    expect((error as Error).message).toMatch(
+      /^loadNetwork: the weights of huge take \d+\.\d GiB as float32, but this machine has \d+\.\d GiB of memory\.\n/,
+    );
+  });
+
   test("an unknown architecture is refused", async () => {
     const files = await altered("gpt2", { config: { architectures: ["MambaForCausalLM"] } });
     await expect(openNetwork(files)).rejects.toThrowErrorMatchingInlineSnapshot(`
       [PatchClampError: loadNetwork: config.json of folder names the architecture "MambaForCausalLM", which PatchClamp does not compute.
-        fix: the nearest of the 2 that it computes are LlamaForCausalLM, GPT2LMHeadModel; docs/families.md lists all.]
+        fix: the nearest of the 6 that it computes are GemmaForCausalLM, LlamaForCausalLM, Gemma2ForCausalLM; docs/families.md lists all.]
     `);
   });
 
   test("a config without an architecture is refused", async () => {
     await expect(openNetwork(memoryFiles({ "config.json": "null" }))).rejects
       .toThrowErrorMatchingInlineSnapshot(`
-      [PatchClampError: loadNetwork: config.json of memory names the architecture null, which PatchClamp does not compute.
-        fix: the nearest of the 2 that it computes are GPT2LMHeadModel, LlamaForCausalLM; docs/families.md lists all.]
+      [PatchClampError: openCheckpoint: memory holds neither model.safetensors nor model.safetensors.index.json, but config.json.
+        fix: give the folder that holds config.json and model.safetensors.]
     `);
   });
 

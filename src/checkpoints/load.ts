@@ -1,7 +1,8 @@
 // From a folder to a network, and back.
 
-import { decoderFamilyOf } from "../architectures/index.ts";
-import type { DecoderFamily } from "../architectures/family.ts";
+import type { AnyFamily, DecoderFamily, ParamEntry } from "../architectures/family.ts";
+import { familyOfKind } from "../architectures/index.ts";
+import { PatchClampError } from "../core/errors.ts";
 import type { Files } from "../core/files.ts";
 import { readJson } from "../core/files.ts";
 import { checkInvariants } from "../network/invariants.ts";
@@ -9,7 +10,10 @@ import { LanguageNetwork } from "../network/language.ts";
 import type { DecoderConfig } from "../network/prompt.ts";
 import type { Tokenizer } from "../network/tokenizer.ts";
 import type { Tree } from "../core/tree.ts";
+import { memoryBytes } from "../runtime/open-folder.ts";
 import type { Tensor } from "../tensor/tensor.ts";
+import { sizeOf } from "../tensor/tensor.ts";
+import type { Checkpoint } from "./checkpoint.ts";
 import { openCheckpoint } from "./checkpoint.ts";
 import { readParams, storedParams } from "./params.ts";
 import { saveCheckpoint } from "./save.ts";
@@ -23,26 +27,83 @@ export interface LoadOptions {
   check?: boolean;
 }
 
+/** What a checkpoint is read from: its config, its weights and what it reads text with. */
+export interface CheckpointSource {
+  /** What error messages call it. */
+  readonly name: string;
+  /** config.json, in the form of Hugging Face. */
+  readonly config: unknown;
+  readonly checkpoint: Checkpoint;
+  /** Absent when it brings none: the network then takes token ids only. */
+  readonly tokenizer?: Tokenizer | undefined;
+}
+
 /**
- * Opens a network from a folder in Hugging Face layout: config.json, safetensors weights, tokenizer.json.
+ * Opens a folder in Hugging Face layout: config.json, safetensors weights, tokenizer files.
  *
- * A folder without tokenizer.json gives a network that takes token ids only.
+ * @throws PatchClampError `BAD_FILE` for files that are missing or damaged, `UNSUPPORTED` for pickled weights
+ */
+export async function openSource(files: Files): Promise<CheckpointSource> {
+  const config = await readJson("loadNetwork", files, "config.json");
+  const checkpoint = await openCheckpoint(files);
+  const tokenizer = (await files.exists("tokenizer.json")) ? await loadTokenizer(files) : undefined;
+  return { name: files.name, config, checkpoint, tokenizer };
+}
+
+/** A family with its config and its parameters. */
+export interface FamilyParts<K extends AnyFamily["kind"]> {
+  readonly family: Extract<AnyFamily, { kind: K }>;
+  readonly config: ReturnType<Extract<AnyFamily, { kind: K }>["config"]>;
+  readonly params: Tree<Tensor>;
+}
+
+/**
+ * Finds the family of a checkpoint and its parameters, which stay in the file until they are used.
  *
- * @throws PatchClampError `UNSUPPORTED` for an architecture or config that is not computed here, `BAD_FILE` and `SHAPE_MISMATCH` for weights
- * that are damaged or do not fit, `INVARIANT_BROKEN` when the network's own numbers contradict each other
+ * @throws PatchClampError `UNSUPPORTED` for an architecture of another kind, or a config that is not computed here, `SHAPE_MISMATCH` and
+ * `UNKNOWN_NAME` for weights that do not fit, `OUT_OF_MEMORY` when they are larger than the machine's memory
+ */
+export async function familyParts<K extends AnyFamily["kind"]>(
+  where: string,
+  { name, config: json, checkpoint }: CheckpointSource,
+  kind: K,
+): Promise<FamilyParts<K>> {
+  const family = await familyOfKind(where, name, { json, kind });
+  const config = family.config(json, where) as FamilyParts<K>["config"];
+  const layout = family.layout(config);
+  checkMemory(where, name, layout);
+  return { family, config, params: readParams(checkpoint, layout, family) };
+}
+
+/** Refuses a network whose weights, as float32, do not fit the machine. */
+function checkMemory(where: string, name: string, layout: readonly ParamEntry[]): void {
+  const memory = memoryBytes();
+  const needed = layout.reduce((sum, { shape }) => sum + 4 * sizeOf(shape), 0);
+  if (memory === undefined || needed <= memory) return;
+  const gigabytes = (bytes: number): string => `${(bytes / 2 ** 30).toFixed(1)} GiB`;
+  throw new PatchClampError("OUT_OF_MEMORY", {
+    where,
+    problem: `the weights of ${name} take ${gigabytes(needed)} as float32, but this machine has ${gigabytes(memory)} of memory.`,
+    fix: "use a smaller network, or a machine with more memory.",
+    facts: { neededBytes: needed, memoryBytes: memory },
+  });
+}
+
+/**
+ * Opens a network that predicts the next token.
+ *
+ * @param from - a folder in Hugging Face layout, or what was opened already
+ * @throws PatchClampError what `openSource` and `familyParts` throw, and `INVARIANT_BROKEN` when the network's own numbers contradict
+ * each other
  */
 export async function openNetwork(
-  files: Files,
+  from: Files | CheckpointSource,
   options: LoadOptions = {},
 ): Promise<LanguageNetwork> {
-  const { name = files.name, check = true } = options;
-  const json = await readJson("loadNetwork", files, "config.json");
-  const family = await decoderFamilyOf("loadNetwork", files.name, json);
-  const config = family.config(json, "loadNetwork");
-  const checkpoint = await openCheckpoint(files);
-  const params = readParams(checkpoint, family.layout(config), family);
-  const tokenizer = (await files.exists("tokenizer.json")) ? await loadTokenizer(files) : undefined;
-  const network = buildNetwork({ name, family, config, params, tokenizer });
+  const { name = from.name, check = true } = options;
+  const source = "checkpoint" in from ? from : await openSource(from);
+  const parts = await familyParts("loadNetwork", source, "decoder");
+  const network = buildNetwork({ name, ...parts, tokenizer: source.tokenizer });
   if (check) await checkInvariants(network);
   return network;
 }
@@ -89,7 +150,7 @@ export interface NetworkToSave {
  */
 export async function saveNetwork(files: Files, network: NetworkToSave): Promise<void> {
   const { config, params, ...rest } = network;
-  const family = await decoderFamilyOf("saveNetwork", files.name, config);
+  const family = await familyOfKind("saveNetwork", files.name, { json: config, kind: "decoder" });
   const tensors = await storedParams(params, family.layout(family.config(config, "saveNetwork")));
   await saveCheckpoint(files, { config, tensors, ...rest });
 }

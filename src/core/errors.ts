@@ -10,6 +10,7 @@ export type ErrorCode =
   | "UNSUPPORTED"
   | "NOT_DIFFERENTIABLE"
   | "INVARIANT_BROKEN"
+  | "OUT_OF_MEMORY"
   | "RUNTIME_FAILED"
   | "ABORTED";
 

@@ -1,6 +1,6 @@
 // Trains an organism from its recipe, and measures its skills.
 
-import { decoderFamilyOf } from "../architectures/index.ts";
+import { familyOfKind } from "../architectures/index.ts";
 import type { DecoderFamily, ParamEntry } from "../architectures/family.ts";
 import { buildNetwork, saveNetwork } from "../checkpoints/load.ts";
 import { makeTokenizer } from "../checkpoints/tokenizer.ts";
@@ -49,7 +49,10 @@ export async function trainOrganism(
 ): Promise<OrganismTraining> {
   const { recipe } = organism;
   const { steps = recipe.steps, store, signal, clock, evaluate } = options;
-  const family = await decoderFamilyOf("organism", organism.name, recipe.config);
+  const family = await familyOfKind("organism", organism.name, {
+    json: recipe.config,
+    kind: "decoder",
+  });
   const network = (params: Tree<Tensor>): LanguageNetwork =>
     organismNetwork(organism, family, params);
   const fresh = initialParams(organism, family);

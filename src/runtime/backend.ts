@@ -26,6 +26,8 @@ export interface Backend {
   readonly allocate: (bytes: number) => ArrayBuffer;
   /** The files at a place: a folder's path or file URL in Node, a URL in the browser. */
   readonly openFolder: (place: string) => Files;
+  /** Memory that this process may use, in bytes. A page is not told. */
+  readonly memoryBytes?: () => number;
   /** What the surroundings say about model hubs, and where downloads are kept. A page has no such surroundings. */
   readonly hubSettings?: () => Promise<HubSettings>;
 }

@@ -1,7 +1,8 @@
 // ONNX Runtime in Node.
 
 import { Buffer } from "node:buffer";
-import { availableParallelism } from "node:os";
+import { availableParallelism, totalmem } from "node:os";
+import process from "node:process";
 import { fileURLToPath } from "node:url";
 
 import * as ort from "onnxruntime-node";
@@ -41,5 +42,7 @@ export const backend: Backend = {
   bindHalf: (tensor, bits) => void Object.assign(tensor, { cpuData: bits }),
   allocate: (bytes) => Buffer.allocUnsafeSlow(bytes).buffer,
   openFolder: (place) => nodeFiles(place.startsWith("file://") ? fileURLToPath(place) : place),
+  // 0 where nothing limits the process
+  memoryBytes: () => Math.min(totalmem(), process.constrainedMemory() || Infinity),
   hubSettings: () => nodeHubSettings(),
 };

@@ -12,3 +12,8 @@ export function openFolder(place: string): Files {
 export async function hubSettings(): Promise<HubSettings | undefined> {
   return backend.hubSettings?.();
 }
+
+/** Memory that this process may use, in bytes; undefined where the platform does not say. */
+export function memoryBytes(): number | undefined {
+  return backend.memoryBytes?.();
+}

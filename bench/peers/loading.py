@@ -1,0 +1,30 @@
+"""Reading checkpoints with `safetensors` and PyTorch."""
+
+from importlib.metadata import version
+
+
+def read_all(file):
+    """Every tensor of a file as float32, and the sum of its squares, which touches each number once."""
+    from safetensors.torch import load_file
+
+    def work():
+        total = 0.0
+        for tensor in load_file(file).values():
+            flat = tensor.float().flatten()
+            total += float(flat @ flat)
+        return total
+
+    return work, f"safetensors {version('safetensors')}, PyTorch {version('torch')}", lambda total: [total]
+
+
+def first_logits(folder):
+    """A folder to the logits of four tokens, as a program does once."""
+    import torch
+    from transformers import AutoModelForCausalLM
+
+    def work():
+        model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32)
+        with torch.inference_mode():
+            return model(torch.tensor([[1, 2, 3, 4]])).logits
+
+    return work, f"transformers {version('transformers')}", lambda logits: logits[0, -1, :8].tolist()
