@@ -4,15 +4,11 @@ from importlib.metadata import version
 
 
 def read_all(file):
-    """Every tensor of a file as float32, and the sum of its squares, which touches each number once."""
+    """Every tensor of a file as float32, and the largest number of each, which looks at all of them once."""
     from safetensors.torch import load_file
 
     def work():
-        total = 0.0
-        for tensor in load_file(file).values():
-            flat = tensor.float().flatten()
-            total += float(flat @ flat)
-        return total
+        return sum(float(tensor.float().max()) for tensor in load_file(file).values())
 
     return work, f"safetensors {version('safetensors')}, PyTorch {version('torch')}", lambda total: [total]
 

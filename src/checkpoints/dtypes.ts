@@ -6,25 +6,31 @@ export type TensorData = Float32Array | BigInt64Array | Int32Array | Int8Array |
 
 interface Storage {
   readonly bytes: number;
-  readonly decode: (bytes: Uint8Array) => TensorData;
+  /** For floating-point types: writes the numbers that the bytes mean. */
+  readonly widen?: (bytes: Uint8Array, into: Float32Array) => void;
+  /** For types that are kept as they are. */
+  readonly view?: (bytes: Uint8Array) => TensorData;
 }
 
 /** Sorted as the reference implementation lays tensors out: wide types first. */
 const storages = {
-  I64: { bytes: 8, decode: (bytes) => new BigInt64Array(...aligned(bytes, 8)) },
-  F64: {
-    bytes: 8,
-    decode: (bytes) => Float32Array.from(new Float64Array(...aligned(bytes, 8))),
+  I64: { bytes: 8, view: (bytes) => new BigInt64Array(...aligned(bytes, 8)) },
+  F64: { bytes: 8, widen: (bytes, into) => into.set(new Float64Array(...aligned(bytes, 8))) },
+  F32: { bytes: 4, view: (bytes) => new Float32Array(...aligned(bytes, 4)) },
+  I32: { bytes: 4, view: (bytes) => new Int32Array(...aligned(bytes, 4)) },
+  BF16: {
+    bytes: 2,
+    widen: (bytes, into) => widenBfloat16(new Uint16Array(...aligned(bytes, 2)), into),
   },
-  F32: { bytes: 4, decode: (bytes) => new Float32Array(...aligned(bytes, 4)) },
-  I32: { bytes: 4, decode: (bytes) => new Int32Array(...aligned(bytes, 4)) },
-  BF16: { bytes: 2, decode: (bytes) => bfloat16ToFloat32(new Uint16Array(...aligned(bytes, 2))) },
-  F16: { bytes: 2, decode: (bytes) => float16ToFloat32(new Uint16Array(...aligned(bytes, 2))) },
-  F8_E4M3: { bytes: 1, decode: (bytes) => widened(bytes, float8e4m3Values) },
-  F8_E5M2: { bytes: 1, decode: (bytes) => widened(bytes, float8e5m2Values) },
-  I8: { bytes: 1, decode: (bytes) => new Int8Array(...aligned(bytes, 1)) },
-  U8: { bytes: 1, decode: (bytes) => bytes },
-  BOOL: { bytes: 1, decode: (bytes) => bytes },
+  F16: {
+    bytes: 2,
+    widen: (bytes, into) => lookUp(new Uint16Array(...aligned(bytes, 2)), float16Values(), into),
+  },
+  F8_E4M3: { bytes: 1, widen: (bytes, into) => lookUp(bytes, float8e4m3Values(), into) },
+  F8_E5M2: { bytes: 1, widen: (bytes, into) => lookUp(bytes, float8e5m2Values(), into) },
+  I8: { bytes: 1, view: (bytes) => new Int8Array(...aligned(bytes, 1)) },
+  U8: { bytes: 1, view: (bytes) => bytes },
+  BOOL: { bytes: 1, view: (bytes) => bytes },
 } as const satisfies Record<string, Storage>;
 
 /** A storage type of safetensors that PatchClamp reads; it writes all but F64 and the 8-bit floats. */
@@ -45,7 +51,22 @@ export function bytesPerElement(dtype: StoredDtype): number {
 
 /** Reads stored bytes; where they are aligned and need no conversion, the result is a view of them. */
 export function decode(dtype: StoredDtype, bytes: Uint8Array): TensorData {
-  return storages[dtype].decode(bytes);
+  const { bytes: width, view }: Storage = storages[dtype];
+  if (view !== undefined) return view(bytes);
+  const numbers = new Float32Array(bytes.length / width);
+  decodeInto(dtype, bytes, numbers);
+  return numbers;
+}
+
+/** Whether numbers of this type become wider when they are read. */
+export function isWidened(dtype: StoredDtype): boolean {
+  return "widen" in storages[dtype];
+}
+
+/** Reads stored bytes of a type that becomes wider into memory that is there. */
+export function decodeInto(dtype: StoredDtype, bytes: Uint8Array, into: Float32Array): void {
+  const { widen }: Storage = storages[dtype];
+  widen?.(bytes, into);
 }
 
 /**
@@ -70,23 +91,28 @@ export function encode(dtype: StoredDtype, data: TensorData): Uint8Array | undef
 }
 
 /** Widens bfloat16: it is the upper half of a float32. */
-export function bfloat16ToFloat32(halves: Uint16Array): Float32Array {
-  const words = new Uint32Array(halves.length);
+function widenBfloat16(halves: Uint16Array, into: Float32Array): void {
+  const words = new Uint32Array(into.buffer, into.byteOffset, into.length);
   for (let i = 0; i < halves.length; i++) words[i] = halves[i]! << 16;
-  return new Float32Array(words.buffer);
+}
+
+/** Widens bfloat16. */
+export function bfloat16ToFloat32(halves: Uint16Array): Float32Array {
+  const floats = new Float32Array(halves.length);
+  widenBfloat16(halves, floats);
+  return floats;
 }
 
 /** Widens IEEE 754 half precision, with subnormals, infinities and NaN. */
 export function float16ToFloat32(halves: Uint16Array): Float32Array {
-  return widened(halves, float16Values);
+  const floats = new Float32Array(halves.length);
+  lookUp(halves, float16Values(), floats);
+  return floats;
 }
 
 /** Looks up what each pattern of bits means. */
-function widened(bits: Uint8Array | Uint16Array, values: () => Float32Array): Float32Array {
-  const table = values();
-  const floats = new Float32Array(bits.length);
-  for (let i = 0; i < bits.length; i++) floats[i] = table[bits[i]!]!;
-  return floats;
+function lookUp(bits: Uint8Array | Uint16Array, values: Float32Array, into: Float32Array): void {
+  for (let i = 0; i < bits.length; i++) into[i] = values[bits[i]!]!;
 }
 
 /** Rounds to the nearest bfloat16, ties to even; NaN stays NaN. */

@@ -10,7 +10,7 @@ import { checkRange, missingFile } from "../core/files.ts";
  * @param picked - the files; those of a chosen folder keep their path below it
  * @param name - what error messages call the folder
  */
-export function pickedFiles(picked: Iterable<File>, name = "the picked files"): Files {
+export function pickedFiles(picked: Iterable<File>, name = "the picked folder"): Files {
   const files = new Map<string, File>();
   for (const file of picked)
     files.set(file.webkitRelativePath.replace(/^[^/]*\//, "") || file.name, file);

@@ -1,6 +1,6 @@
 import { PatchClampError } from "../core/errors.ts";
 import type { Files } from "../core/files.ts";
-import { bytesPerElement, decode, encode, storedDtypes } from "./dtypes.ts";
+import { bytesPerElement, decode, decodeInto, encode, isWidened, storedDtypes } from "./dtypes.ts";
 import type { StoredDtype, TensorData } from "./dtypes.ts";
 import { headerLength, parseHeader } from "./header.ts";
 
@@ -77,15 +77,12 @@ async function readNumbers(
   dtype: StoredDtype,
   [start, end]: readonly [number, number],
 ): Promise<TensorData> {
+  if (!isWidened(dtype)) return decode(dtype, await files.readRange(path, start, end));
   const size = bytesPerElement(dtype);
-  const isWidened = decode(dtype, new Uint8Array(0)) instanceof Float32Array && dtype !== "F32";
-  if (!isWidened || end - start <= CHUNK_BYTES) {
-    return decode(dtype, await files.readRange(path, start, end));
-  }
   const numbers = new Float32Array((end - start) / size);
   for (let at = start; at < end; at += CHUNK_BYTES) {
     const bytes = await files.readRange(path, at, Math.min(end, at + CHUNK_BYTES));
-    numbers.set(decode(dtype, bytes) as Float32Array, (at - start) / size);
+    decodeInto(dtype, bytes, numbers.subarray((at - start) / size));
   }
   return numbers;
 }

@@ -8,8 +8,8 @@ export interface HubStore {
   readonly name: string;
   /** The folder at a path within; it need not exist yet. */
   readonly folder: (path: string) => Files;
-  /** Opens the file that a download to `path` arrives in, with what an interrupted one left in it. */
-  readonly partial: (path: string) => Promise<PartialFile>;
+  /** Opens the file that a download to `path` arrives in, with what an interrupted one left in it. The signal ends a wait for it. */
+  readonly partial: (path: string, signal?: AbortSignal) => Promise<PartialFile>;
   /** Makes `path` another name of the file at `target`. A store without names of that kind lacks it. */
   readonly link?: (target: string, path: string) => Promise<void>;
   readonly digest: (algorithm: "sha1" | "sha256") => Digest;
