@@ -5,8 +5,8 @@ import { readFileSync } from "node:fs";
 import os from "node:os";
 import path from "node:path";
 
-/** The repository: this file runs as `.cache/bench-js/machine.js`. */
-export const root = path.resolve(import.meta.dirname, "..", "..");
+/** The repository: this file runs as `.cache/bench-js/bench/machine.js`. */
+export const root = path.resolve(import.meta.dirname, "..", "..", "..");
 
 /** Threads that ours and every peer may use. */
 export const THREADS = 2;

@@ -18,6 +18,7 @@ const SUITES: Readonly<Record<string, () => Promise<Suite>>> = {
   engine: async () => (await import("./suites/engine.ts")).engine(),
   train: async () => (await import("./suites/train.ts")).train(),
   size: async () => (await import("./suites/size.ts")).size(),
+  families: async () => (await import("./suites/families.ts")).families(),
   load: async () => (await import("./suites/load.ts")).load(),
 };
 

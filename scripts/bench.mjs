@@ -16,6 +16,6 @@ await main(async () => {
     throw new SetupError(`bench/ does not compile. The compiler says:\n${result.output.trimEnd()}`);
   }
   // Collecting garbage between runs keeps one side's rubbish out of the other side's times.
-  const run = path.join(compiled, "run.js");
+  const run = path.join(compiled, "bench", "run.js");
   return pass(process.execPath, ["--expose-gc", run, ...process.argv.slice(2)]);
 });

@@ -1,14 +1,5 @@
 // Our side of the suite `load`: from a file to weights in memory, and to the first logits.
 
-import {
-  closeSync,
-  existsSync,
-  mkdirSync,
-  openSync,
-  renameSync,
-  writeFileSync,
-  writeSync,
-} from "node:fs";
 import path from "node:path";
 
 import { configure, evaluate, llamaFamily, loadNetwork } from "patchclamp";
@@ -16,6 +7,7 @@ import type { LanguageNetwork } from "patchclamp";
 import { Tensor } from "patchclamp/tensor";
 
 import { root, THREADS } from "../machine.ts";
+import { sizeOf, writeCheckpoint } from "./checkpoint-files.ts";
 
 /** A Llama of 124 million weights: 494 MB as float32. */
 const CONFIG = {
@@ -34,37 +26,23 @@ const CONFIG = {
 export type Storage = "F32" | "BF16";
 
 /** Bytes of the weights as float32. */
-export const WEIGHT_BYTES = entries().reduce((sum, { size }) => sum + 4 * size, 0);
+export const WEIGHT_BYTES = entries().reduce((sum, { shape }) => sum + 4 * sizeOf(shape), 0);
 
 /** The folder of a checkpoint with made-up weights, which is written the first time. */
 export function checkpointFolder(storage: Storage): string {
   const folder = path.join(root, ".cache", `bench-load-${storage.toLowerCase()}`);
-  const file = path.join(folder, "model.safetensors");
-  if (existsSync(file)) return folder;
-  mkdirSync(folder, { recursive: true });
-  writeFileSync(path.join(folder, "config.json"), JSON.stringify(CONFIG));
   const width = storage === "F32" ? 4 : 2;
-  let end = 0;
-  const places = entries().map(({ name, shape, size }) => {
-    const begin = end;
-    end += width * size;
-    return [name, { dtype: storage, shape, data_offsets: [begin, end] }] as const;
-  });
-  const header = JSON.stringify({ __metadata__: { format: "pt" }, ...Object.fromEntries(places) });
-  const json = Buffer.from(header.padEnd(Math.ceil(header.length / 8) * 8));
-  const length = Buffer.alloc(8);
-  length.writeBigUInt64LE(BigInt(json.length));
-  const out = openSync(`${file}.part`, "w");
-  for (const bytes of [length, json]) writeSync(out, bytes);
-  for (const { name, size } of entries()) writeSync(out, numbers(name, size, width));
-  closeSync(out);
-  renameSync(`${file}.part`, file);
-  return folder;
+  const tensors = entries().map(({ name, shape }) => ({
+    name,
+    shape,
+    storage,
+    bytes: () => numbers(name, sizeOf(shape), width),
+  }));
+  return writeCheckpoint(folder, CONFIG, tensors);
 }
 
-function entries(): { name: string; shape: readonly number[]; size: number }[] {
-  const layout = llamaFamily.layout(llamaFamily.config(CONFIG));
-  return layout.map(({ name, shape }) => ({ name, shape, size: shape.reduce((a, b) => a * b, 1) }));
+function entries(): readonly { name: string; shape: readonly number[] }[] {
+  return llamaFamily.layout(llamaFamily.config(CONFIG));
 }
 
 /** Values in -0.05..0.05 that a bfloat16 holds too; gains are 1. */

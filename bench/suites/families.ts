@@ -1,0 +1,40 @@
+// Every family: one forward of its tiny checkpoint beside transformers.
+
+import { timed } from "../harness.ts";
+import type { Contest, Entry } from "../harness.ts";
+import { BATCH, familyCheckpoints, openDecoder, POS } from "../ours/families.ts";
+import type { FamilyCheckpoint } from "../ours/families.ts";
+import { PeerProcess } from "../peer-process.ts";
+import type { Suite } from "../run.ts";
+
+/** The suite `families`: one entry a golden checkpoint. */
+export function families(): Suite {
+  const peers = new PeerProcess();
+  const entries = familyCheckpoints()
+    .filter(({ kind }) => kind === "decoder")
+    .map((checkpoint): Entry => ({
+      name: checkpoint.name,
+      unit: "ms",
+      bar: "1.5x faster, as the median of all families",
+      target: 1.5,
+      rounds: 15,
+      seconds: 2,
+      prepare: () => forward(peers, checkpoint),
+    }));
+  return { entries, close: () => peers.close() };
+}
+
+async function forward(peers: PeerProcess, { folder }: FamilyCheckpoint): Promise<Contest> {
+  const offer = await peers.offer("families:forward", "transformers", {
+    folder,
+    batch: BATCH,
+    pos: POS,
+  });
+  const run = await openDecoder(folder);
+  const ours = async () => {
+    const { ms, out } = await timed(run);
+    return { value: ms, result: out };
+  };
+  if (offer.side === undefined) return { ours, peerName: offer.name, note: offer.reason };
+  return { ours, peer: offer.side, peerName: offer.name };
+}
