@@ -2,6 +2,7 @@ import { PatchClampError } from "../core/errors.ts";
 import { readJson } from "../core/files.ts";
 import type { Files } from "../core/files.ts";
 import { nearest } from "../core/text.ts";
+import { checkFinite } from "./finite.ts";
 import { isPickled, pickled, readSafetensors } from "./safetensors.ts";
 import type { ElementRange, SafetensorsFile, StoredTensor } from "./safetensors.ts";
 
@@ -37,9 +38,9 @@ export interface Checkpoint {
  */
 export async function openCheckpoint(files: Files): Promise<Checkpoint> {
   if (await files.exists(weightsFile)) {
-    return checkpoint(files.name, await readSafetensors(files, weightsFile));
+    return checkpointOf(files.name, await readSafetensors(files, weightsFile));
   }
-  if (await files.exists(indexFile)) return checkpoint(files.name, await readShards(files));
+  if (await files.exists(indexFile)) return checkpointOf(files.name, await readShards(files));
   const present = await files.list();
   const pickle = present.find(isPickled);
   if (pickle !== undefined) throw pickled(files, pickle);
@@ -54,36 +55,11 @@ export async function openCheckpoint(files: Files): Promise<Checkpoint> {
 }
 
 /**
- * Refuses NaN and infinity.
+ * A checkpoint of tensors that are described already.
  *
- * @param where - the public function reported in the error
- * @param tensor - names the numbers in the error
- * @param data - `tensor`'s numbers, in row-major order
- * @param first - which element of the tensor they begin with. Default 0
- * @throws PatchClampError `BAD_FILE` with the first position that is not finite
+ * @param name - what error messages call it
  */
-export function assertFinite(
-  where: string,
-  tensor: Pick<StoredTensor, "name" | "file" | "shape">,
-  data: Float32Array,
-  first = 0,
-): void {
-  const { name, file, shape } = tensor;
-  // an exponent of all ones is infinity or NaN
-  const bits = new Uint32Array(data.buffer, data.byteOffset, data.length);
-  for (let i = 0; i < bits.length; i++) {
-    if ((bits[i]! & 0x7f800000) !== 0x7f800000) continue;
-    const position = unravel(first + i, shape);
-    throw new PatchClampError("BAD_FILE", {
-      where,
-      problem: `tensor "${name}" in ${file} is ${data[i]} at [${position.join(", ")}]; weights must be finite.`,
-      fix: "use a checkpoint from before the training diverged, or one stored in a wider type.",
-      facts: { tensor: name, file, position },
-    });
-  }
-}
-
-function checkpoint(name: string, { metadata, tensors }: SafetensorsFile): Checkpoint {
+export function checkpointOf(name: string, { metadata, tensors }: SafetensorsFile): Checkpoint {
   const tensor = (wanted: string): StoredTensor => {
     const found = tensors.get(wanted);
     if (found !== undefined) return found;
@@ -106,7 +82,7 @@ function checkpoint(name: string, { metadata, tensors }: SafetensorsFile): Check
         facts: { file: found.file, tensor: wanted, dtype: found.dtype },
       });
     }
-    assertFinite("openCheckpoint", found, data, range?.[0]);
+    await checkFinite("openCheckpoint", { tensor: found, data, first: range?.[0] ?? 0 });
     return data;
   };
   return { name, metadata, tensors, has: (wanted) => tensors.has(wanted), tensor, float32 };
@@ -157,14 +133,4 @@ function disagree(files: Files, problem: string): PatchClampError {
     fix: "download all files of the checkpoint again, from one revision.",
     facts: { folder: files.name },
   });
-}
-
-/** The indices of element `i` of a row-major array. */
-function unravel(i: number, shape: readonly number[]): number[] {
-  const position: number[] = [];
-  for (const size of shape.toReversed()) {
-    position.unshift(i % size);
-    i = Math.floor(i / size);
-  }
-  return position;
 }

@@ -156,10 +156,10 @@ describe("bad input", () => {
   });
 
   test("an unknown architecture is refused", async () => {
-    const files = await altered("gpt2", { config: { architectures: ["MambaForCausalLM"] } });
+    const files = await altered("gpt2", { config: { architectures: ["UnicornForCausalLM"] } });
     await expect(openNetwork(files)).rejects.toThrowErrorMatchingInlineSnapshot(`
-      [PatchClampError: loadNetwork: config.json of folder names the architecture "MambaForCausalLM", which PatchClamp does not compute.
-        fix: the nearest of the 6 that it computes are GemmaForCausalLM, LlamaForCausalLM, Gemma2ForCausalLM; docs/families.md lists all.]
+      [PatchClampError: loadNetwork: config.json of folder names the architecture "UnicornForCausalLM", which PatchClamp does not compute.
+        fix: the nearest of the 20 that it computes are BloomForCausalLM, MistralForCausalLM, Olmo2ForCausalLM; docs/families.md lists all.]
     `);
   });
 

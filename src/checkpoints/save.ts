@@ -1,6 +1,6 @@
 import { PatchClampError } from "../core/errors.ts";
 import type { Files } from "../core/files.ts";
-import { assertFinite } from "./checkpoint.ts";
+import { checkFinite } from "./finite.ts";
 import { writeSafetensors } from "./safetensors.ts";
 import type { TensorToStore, WriteOptions } from "./safetensors.ts";
 
@@ -37,7 +37,10 @@ export async function saveCheckpoint(files: Files, contents: CheckpointContents)
   }
   for (const [name, { data, shape }] of Object.entries(tensors)) {
     if (!(data instanceof Float32Array)) continue;
-    assertFinite("saveCheckpoint", { name, file: "model.safetensors", shape }, data);
+    await checkFinite("saveCheckpoint", {
+      tensor: { name, file: "model.safetensors", shape },
+      data,
+    });
   }
   const options = dtype === undefined ? {} : { dtype };
   // transformers 4 opens only files that say which framework's layout they have.

@@ -98,6 +98,9 @@ export class OrtExecutor implements Executor {
     return {
       run: async (inputs, recycle = []) => {
         const loaded = await this.#load(key, graph);
+        // what is not loaded yet is loaded side by side, and may itself need a turn
+        const missing = inputs.filter((value) => value.data === undefined && !isOnDevice(value));
+        if (missing.length > 0) await Promise.all(missing.map((value) => value.read()));
         const turn = this.#queue.then(() => this.#run(loaded, graph, inputs, recycle));
         this.#queue = turn.catch(() => undefined);
         return turn;
@@ -150,9 +153,6 @@ export class OrtExecutor implements Executor {
   ): Promise<Value[]> {
     const { session, emitted, outputs, runsInto } = loaded;
     const feeds: Record<string, OnnxValue> = {};
-    // what is not loaded yet is loaded side by side
-    const missing = inputs.filter((value) => value.data === undefined && !isOnDevice(value));
-    if (missing.length > 0) await Promise.all(missing.map((value) => value.read()));
     for (const [i, name] of emitted.inputs.entries()) feeds[name] = this.#feed(inputs[i]!);
     try {
       if (!runsInto) {

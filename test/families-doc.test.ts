@@ -1,0 +1,146 @@
+// docs/families.md says what opens. `npm run families` writes it anew, with the errors measured on that computer.
+
+import { readFileSync, writeFileSync } from "node:fs";
+
+import { expect, test } from "vitest";
+
+import { architectures } from "../src/architectures/index.ts";
+import { openNetwork } from "../src/checkpoints/load.ts";
+import type { Network } from "../src/network/network.ts";
+import type { Tensor } from "../src/runtime/index.ts";
+import { difference, goldenNames, openGolden, readGolden } from "./golden/read.ts";
+import type { GoldenKind } from "./golden/read.ts";
+
+const DOC = "docs/families.md";
+
+/** One line of the table: a golden checkpoint, what it is, its sites and how far they are from transformers. */
+interface Family {
+  readonly golden: string;
+  readonly architecture: string;
+  readonly kind: GoldenKind;
+  /** With `{i}` for the block. */
+  readonly sites: readonly string[];
+  readonly error: number;
+}
+
+async function familyOf(golden: string): Promise<Family> {
+  const { kind } = await openGolden(golden);
+  const { files, config, prompts } = await readGolden(golden);
+  const [architecture] = (config as { architectures: [string] }).architectures;
+  const net = await openNetwork(files, { check: false });
+  const { ids, sites } = prompts[0];
+  const error = await largestError(net as Network<readonly number[]>, ids, sites);
+  return { golden, architecture, kind, sites: general(sites.keys()), error };
+}
+
+async function largestError<Given>(
+  net: Network<Given>,
+  given: Given,
+  sites: ReadonlyMap<string, { shape: readonly number[]; data: Float32Array }>,
+): Promise<number> {
+  const pass = await net.run(given, { capture: [...sites.keys()] });
+  const read = async (x: Tensor): Promise<Float32Array> => (await x.data()) as Float32Array;
+  let error = 0;
+  for (const [site, want] of sites) {
+    const tensor = pass.at(site);
+    const got = { shape: tensor.shape, data: await read(tensor) };
+    error = Math.max(error, difference(site, got, want).maxAbs);
+  }
+  return error;
+}
+
+const general = (sites: Iterable<string>): string[] => [
+  ...new Set([...sites].map((site) => site.replace(/\.\d+\./, ".{i}."))),
+];
+
+/** Names of sites, those of one module in braces. */
+function summary(sites: readonly string[]): string {
+  const modules = new Map<string, string[]>();
+  for (const site of sites) {
+    const [, module = "", last = site] = /^(.*\.)?([^.]+)$/.exec(site) ?? [];
+    modules.set(module, [...(modules.get(module) ?? []), last]);
+  }
+  return [...modules]
+    .map(([module, names]) =>
+      names.length === 1 ? `\`${module}${names[0]}\`` : `\`${module}{${names.join(",")}}\``,
+    )
+    .join(" ");
+}
+
+/** The sites that most of these checkpoints have. */
+function usualSites(families: readonly Family[]): string[] {
+  const counts = new Map<string, number>();
+  for (const { sites } of families)
+    for (const site of sites) counts.set(site, (counts.get(site) ?? 0) + 1);
+  return [...counts].filter(([, count]) => count > families.length / 2).map(([site]) => site);
+}
+
+function row({ golden, architecture, error, sites }: Family, usual: readonly string[]): string {
+  const more = sites.filter((site) => !usual.includes(site));
+  const fewer = usual.filter((site) => !sites.includes(site));
+  const cells = [architecture, golden, error.toExponential(0), summary(more), summary(fewer)];
+  return `| ${cells.join(" | ")} |`;
+}
+
+const COLUMNS = ["architecture", "checkpoint", "largest error", "more sites", "fewer sites"];
+
+function section(kind: GoldenKind, families: readonly Family[]): string {
+  const usual = usualSites(families);
+  return [
+    `## ${TITLES[kind]}`,
+    `Sites that most of them have: ${summary(usual)}.`,
+    [
+      `| ${COLUMNS.join(" | ")} |`,
+      `|${COLUMNS.map(() => " --- |").join("")}`,
+      ...families.map((family) => row(family, usual)),
+    ].join("\n"),
+  ].join("\n\n");
+}
+
+function page(families: readonly Family[]): string {
+  const kinds = [...new Set(families.map(({ kind }) => kind))];
+  const sections = kinds.map((kind) =>
+    section(
+      kind,
+      families.filter((family) => family.kind === kind),
+    ),
+  );
+  return `${[INTRODUCTION, ...sections].join("\n\n")}\n`;
+}
+
+const TITLES: Readonly<Record<GoldenKind, string>> = {
+  decoder: "Decoders: the next token",
+};
+
+const INTRODUCTION = `# Families
+
+Every architecture here opens from a folder in Hugging Face layout (safetensors, also sharded; F64, F32, F16, BF16, F8_E4M3,
+F8_E5M2), from a repository of a hub (\`hf:org/name@revision\`), and those that llama.cpp has from a GGUF file.
+
+Each line is a tiny checkpoint with every value of it compared with \`transformers\`: \`test/golden/make.py\` makes them, \`npm test\`
+compares them (at most 1e-4, and the scale within 1e-3), and \`npm run families\` writes this page. Errors are the largest absolute
+difference over all sites, where activations are of order 1 to 10.`;
+
+/** The page without its errors, which differ from computer to computer in their last digits. */
+const withoutErrors = (text: string): string => text.replaceAll(/\| \de[+-]\d+ \|/g, "| |");
+
+test("the page lists every golden, its sites and an error that the parity tests allow", async () => {
+  const families: Family[] = [];
+  for (const golden of goldenNames) families.push(await familyOf(golden));
+  const order = ({ kind, architecture, golden }: Family): string =>
+    `${kind} ${architecture} ${golden}`;
+  families.sort((a, b) => (order(a) < order(b) ? -1 : 1));
+  expect(families.filter(({ error }) => !(error <= 1e-4))).toEqual([]);
+  const text = page(families);
+  if (process.env["PATCHCLAMP_WRITE_FAMILIES"] === "1") writeFileSync(DOC, text);
+  expect(withoutErrors(readFileSync(DOC, "utf8"))).toBe(withoutErrors(text));
+});
+
+test("no architecture is said to open that has no golden", async () => {
+  const proven = new Set<string>();
+  for (const golden of goldenNames) {
+    const { config } = await readGolden(golden);
+    for (const name of (config as { architectures: string[] }).architectures) proven.add(name);
+  }
+  expect(architectures.filter((name) => !proven.has(name))).toEqual([]);
+});
