@@ -2,7 +2,13 @@ import { expect, test } from "vitest";
 
 import { maxDifference } from "../../test/tiny.ts";
 import { tensor } from "../runtime/index.ts";
-import { activationFunction, layerCache, linearEntries, normEntries } from "./family.ts";
+import {
+  activationFunction,
+  layerCache,
+  linearEntries,
+  normEntries,
+  turningEntries,
+} from "./family.ts";
 
 const points = [-2, -0.5, 0, 0.7, 3];
 
@@ -48,6 +54,20 @@ test("a linear layer is stored as [out, in], and has a bias only if told so", ()
   });
 });
 
+test("q, k and v by turns share one layer, in as many groups as there are heads", () => {
+  const entries = turningEntries("attn", "x.qkv", { nHeads: 2, dModel: 8 }, true);
+  expect(entries).toHaveLength(6);
+  expect(entries.slice(2, 4)).toEqual([
+    {
+      path: "attn.k.weight",
+      name: "x.qkv.weight",
+      shape: [8, 8],
+      turn: { index: 1, of: 3, groups: 2 },
+    },
+    { path: "attn.k.bias", name: "x.qkv.bias", shape: [8], turn: { index: 1, of: 3, groups: 2 } },
+  ]);
+});
+
 test("a norm has a gain, and a bias only if told so", () => {
   expect(normEntries("ln1", "ln_1", 4).map(({ name }) => name)).toEqual(["ln_1.weight"]);
   expect(normEntries("ln1", "ln_1", 4, true).map(({ name }) => name)).toEqual([
@@ -64,6 +84,7 @@ test("a layer sees its own part of the cache", () => {
     store: (layer: number) => void stored.push(layer),
     state: () => undefined,
     keep: () => undefined,
+    revise: () => undefined,
   };
   const inputs = { cache };
   expect(layerCache(inputs, 0)?.past).toBeUndefined();

@@ -1,6 +1,8 @@
 // What makes a family of networks: how its config is read, where its parameters lie in a checkpoint, and its function.
 
+import type { EncoderConfig, EncoderInputs } from "../network/encoder-input.ts";
 import type { DecoderConfig, DecoderInputs } from "../network/prompt.ts";
+import type { SiteMeanings } from "../network/sites.ts";
 import type { Tap } from "../network/tap.ts";
 import type { AttentionCache } from "../nn/attention.ts";
 import type { ActivationFunction } from "../nn/layers.ts";
@@ -26,6 +28,8 @@ export interface ParamEntry {
    * group]: which turn is this one's. GPT-NeoX has q, k, v by turns in every head: `{ index, of: 3, groups: nHeads }`.
    */
   readonly turn?: { readonly index: number; readonly of: number; readonly groups: number };
+  /** True when checkpoints may lack it; the tree then lacks it too. Default false. */
+  readonly isOptional?: boolean;
 }
 
 /** A family of networks: what config.json calls it, how its parameters are stored, and its function. */
@@ -42,6 +46,8 @@ export interface ArchitectureFamily<Config, Inputs> {
   readonly layout: (config: Config) => readonly ParamEntry[];
   /** A start of names that some checkpoints leave out, such as `transformer.`. */
   readonly optionalPrefix?: string;
+  /** Ends of names that older checkpoints write otherwise, by the present end. */
+  readonly formerEnds?: Readonly<Record<string, string>>;
   /** Tensors of checkpoints that are of no use here; all others must be in the layout. */
   readonly unused?: RegExp;
   /** The network. */
@@ -57,8 +63,17 @@ export interface DecoderFamily<
   readonly kind: "decoder";
 }
 
+/** Networks that read texts as a whole: [batch, pos] tokens to last hidden states, [batch, pos, dModel], and what heads make of them. */
+export interface EncoderFamily<
+  Config extends EncoderConfig = EncoderConfig,
+> extends ArchitectureFamily<Config, EncoderInputs> {
+  readonly kind: "encoder";
+  /** What sites are where they are not what the standard name means. */
+  readonly meanings?: SiteMeanings;
+}
+
 /** Every kind of family, told apart by `kind`. */
-export type AnyFamily = DecoderFamily;
+export type AnyFamily = DecoderFamily | EncoderFamily;
 
 /** Entries of a linear layer whose weights are [out, in]. */
 export function linearEntries(
@@ -69,6 +84,21 @@ export function linearEntries(
 ): ParamEntry[] {
   const weight = { path: `${path}.weight`, name: `${name}.weight`, shape: [to, from] };
   return hasBias ? [weight, { path: `${path}.bias`, name: `${name}.bias`, shape: [to] }] : [weight];
+}
+
+/** Entries of q, k and v, each [dModel, dModel], whose rows lie by turns in every head of one linear layer. */
+export function turningEntries(
+  path: string,
+  name: string,
+  { nHeads, dModel }: { readonly nHeads: number; readonly dModel: number },
+  hasBias = false,
+): ParamEntry[] {
+  return ["q", "k", "v"].flatMap((own, index) =>
+    linearEntries(`${path}.${own}`, name, [dModel, dModel], hasBias).map((entry) => ({
+      ...entry,
+      turn: { index, of: 3, groups: nHeads },
+    })),
+  );
 }
 
 /** Entries of a norm's gain and, for layer norm, bias. */

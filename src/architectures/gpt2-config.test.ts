@@ -25,9 +25,9 @@ test("the config that transformers 5 wrote is read with every key accounted for"
   expect(gpt2Config(config)).toMatchObject({
     nLayers: 2,
     nHeads: 4,
-    dModel: 48,
-    dHead: 12,
-    dMlp: 96,
+    dModel: 24,
+    dHead: 6,
+    dMlp: 40,
   });
 });
 

@@ -31,6 +31,7 @@ export async function familyOf(where: string, folder: string, json: unknown): Pr
 /** What each kind is in words, and the function that opens it. */
 const KINDS: Readonly<Record<AnyFamily["kind"], readonly [meaning: string, opener: string]>> = {
   decoder: ["a network that predicts the next token", "loadNetwork"],
+  encoder: ["a text encoder", "loadEncoder"],
 };
 
 /**

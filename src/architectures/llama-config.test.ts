@@ -14,12 +14,12 @@ test("an empty config is Llama 7B, as in transformers", () => {
     dVocab: 32000,
     nCtx: 2048,
     epsilon: 1e-6,
-    ropeTheta: 10000,
-    ropeScaling: null,
-    attentionBias: false,
-    mlpBias: false,
+    rope: { theta: 10000, dim: 128, scaling: null, context: 2048 },
+    biases: { qkv: false, o: false, mlp: false },
     activation: "silu",
     ties: false,
+    layers: Array.from({ length: 32 }, () => ({ rotates: true, window: null })),
+    scales: { embed: 1, scores: 1 / Math.sqrt(128), residual: 1, logits: 1 },
   });
 });
 
@@ -27,10 +27,10 @@ test("the config that transformers 4 wrote is read with every key accounted for"
   const { config } = await readGolden("llama");
   expect(config).toHaveProperty("rope_theta");
   expect(llamaConfig(config)).toMatchObject({
-    nLayers: 3,
+    nLayers: 2,
     nKvHeads: 2,
-    dHead: 12,
-    ropeScaling: null,
+    dHead: 6,
+    rope: { scaling: null },
   });
 });
 
@@ -48,63 +48,20 @@ test("the config that transformers 5 wrote is read with every key accounted for"
   expect(llamaConfig(config)).toMatchObject({
     nHeads: 4,
     nKvHeads: 1,
-    dModel: 40,
+    dModel: 20,
     dHead: 12,
-    attentionBias: true,
-    mlpBias: true,
+    biases: { qkv: true, o: true, mlp: true },
     ties: true,
-    ropeTheta: 10000,
-    ropeScaling: scaling,
+    rope: { theta: 10000, dim: 12, scaling },
   });
-});
-
-const stretched = {
-  factor: 8,
-  low_freq_factor: 1,
-  high_freq_factor: 4,
-  original_max_position_embeddings: 64,
-};
-
-test.each([
-  ["rope_scaling with rope_type", { rope_scaling: { rope_type: "llama3", ...stretched } }],
-  ["rope_scaling with type", { rope_scaling: { type: "llama3", ...stretched } }],
-  ["rope_parameters", { rope_parameters: { rope_type: "llama3", ...stretched } }],
-])("%s and a theta beside it say the same", (_form, keys) => {
-  const { ropeTheta, ropeScaling } = llamaConfig({ rope_theta: 500000, ...keys });
-  expect(ropeTheta).toBe(500000);
-  expect(ropeScaling).toEqual(scaling);
-});
-
-test("a theta within rope_parameters counts for more than one beside it", () => {
-  const rope = { rope_type: "default", rope_theta: 20000 };
-  expect(llamaConfig({ rope_theta: 10000, rope_parameters: rope }).ropeTheta).toBe(20000);
-});
-
-test("the first training's context is the whole context where nothing else is said", () => {
-  const { original_max_position_embeddings: _, ...rest } = stretched;
-  const rope = { rope_type: "llama3", ...rest };
-  const config = llamaConfig({ max_position_embeddings: 256, rope_parameters: rope });
-  expect(config.ropeScaling?.originalContext).toBe(256);
-});
-
-test("a rotary scaling that is not handled is refused with its value", () => {
-  const json = { rope_scaling: { rope_type: "yarn", factor: 4 } };
-  expect(() => llamaConfig(json, "loadNetwork")).toThrowErrorMatchingInlineSnapshot(
-    `[PatchClampError: loadNetwork: config key "rope_scaling" = {"rope_type":"yarn","factor":4} is not supported at rope_type: invalid option: expected one of "default"|"llama3".]`,
-  );
-});
-
-test("llama3 scaling without its factors is refused", () => {
-  const json = { rope_parameters: { rope_type: "llama3", factor: 8 } };
-  expect(() => llamaConfig(json)).toThrowErrorMatchingInlineSnapshot(
-    `[PatchClampError: llamaConfig: config key "rope_parameters" = {"rope_type":"llama3","factor":8} is not supported: llama3 needs factor, low_freq_factor and high_freq_factor.]`,
-  );
 });
 
 test.each([
   ["partial_rotary_factor", 0.5],
   ["rope_interleaved", true],
   ["sliding_window", 4096],
+  ["layer_types", ["full_attention"]],
+  ["embedding_multiplier", 12],
   ["rope_parameters", { rope_type: "default", attention_factor: 2 }],
   ["head_dim", 15],
   ["hidden_act", "quick_gelu"],
@@ -117,4 +74,47 @@ test("key-value heads that do not divide the heads are refused", () => {
   expect(() => llamaConfig(json)).toThrowErrorMatchingInlineSnapshot(
     `[PatchClampError: llamaConfig: config key "num_attention_heads" = 32 is not a multiple of "num_key_value_heads" = 5.]`,
   );
+});
+
+// Keys of the config.json of meta-llama/Llama-3.2-1B on the Hub.
+test("the config of Llama 3.2 1B is read", () => {
+  const published = {
+    architectures: ["LlamaForCausalLM"],
+    attention_bias: false,
+    attention_dropout: 0.0,
+    bos_token_id: 128000,
+    eos_token_id: 128001,
+    head_dim: 64,
+    hidden_act: "silu",
+    hidden_size: 2048,
+    initializer_range: 0.02,
+    intermediate_size: 8192,
+    max_position_embeddings: 131072,
+    mlp_bias: false,
+    model_type: "llama",
+    num_attention_heads: 32,
+    num_hidden_layers: 16,
+    num_key_value_heads: 8,
+    pretraining_tp: 1,
+    rms_norm_eps: 1e-5,
+    rope_scaling: {
+      factor: 32.0,
+      high_freq_factor: 4.0,
+      low_freq_factor: 1.0,
+      original_max_position_embeddings: 8192,
+      rope_type: "llama3",
+    },
+    rope_theta: 500000.0,
+    tie_word_embeddings: true,
+    torch_dtype: "bfloat16",
+    transformers_version: "4.45.0.dev0",
+    use_cache: true,
+    vocab_size: 128256,
+  };
+  expect(llamaConfig(published)).toMatchObject({
+    dHead: 64,
+    nCtx: 131072,
+    ties: true,
+    rope: { theta: 500000, scaling: { factor: 32, originalContext: 8192 } },
+  });
 });

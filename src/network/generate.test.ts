@@ -155,6 +155,48 @@ test("rows of unequal length, padded on either side, equal single runs", async (
   }
 });
 
+const longrope = {
+  type: "longrope",
+  original_max_position_embeddings: 8,
+  short_factor: [1, 1, 1],
+  long_factor: [2, 8, 32],
+};
+
+test.each([
+  // 5 and 2 tokens: the rows pass 8 at steps 4 and 7, and 96 is the context
+  ["longrope once", { rope_scaling: longrope }, [0, 4, 7]],
+  [
+    "dynamic every time",
+    { rope_scaling: { type: "dynamic", factor: 8 }, max_position_embeddings: 10 },
+    [0, 6, 7, 8, 9],
+  ],
+] as const)(
+  "beyond its first context %s reads the whole text anew, and the numbers are those of a loop without a cache",
+  async (_, config, anew) => {
+    const net = await tinyNetwork("llama", { config });
+    const rows = [prompt, [2, 9]];
+    const made = await generated(net, rows, { maxTokens: 10, capture: "blocks.1.resid_post" });
+    const ofRow = (row: number): GeneratedToken[] => made.filter((token) => token.row === row);
+    const pos = ofRow(0).map(({ activations }) => activations["blocks.1.resid_post"]!.shape[1]!);
+    expect(pos.flatMap((size, step) => (size > 1 ? [step] : []))).toEqual(anew);
+    for (const [row, start] of rows.entries()) {
+      const text = [...start];
+      for (const { id, activations } of ofRow(row)) {
+        const full = await net.run(text, { capture: "blocks.1.resid_post" });
+        const last = (x: Tensor, of: number): Promise<ArrayLike<number>> =>
+          x
+            .slice({ axis: 0, start: of, end: of + 1 })
+            .slice({ axis: 1, start: -1 })
+            .numbers();
+        const own = await last(activations["blocks.1.resid_post"]!, row);
+        const off = maxDifference(own, await last(full.at("blocks.1.resid_post"), 0));
+        expect(off).toBeLessThanOrEqual(TOLERANCE);
+        text.push(id);
+      }
+    }
+  },
+);
+
 test("one seed gives one text, another seed another", async () => {
   const at = (seed: number): Promise<number[]> =>
     ids(nets.gpt2, prompt, { maxTokens: 20, temperature: 1.5, seed });

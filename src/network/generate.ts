@@ -1,22 +1,23 @@
-// Generation with a cache of keys and values whose capacity is fixed: the graph of a decoding step reads the cache and
-// returns the new row, which the host writes in place. Only when the capacity is used up is a larger cache made.
+// Generation: the prompt in one pass, then a token a step from what the cache keeps (`row-cache.ts`). Where a token more changes
+// what a network computes for the tokens before it, the whole text is read again.
 
 import { PatchClampError } from "../core/errors.ts";
 import type { Tree } from "../core/tree.ts";
 import { leaves } from "../core/tree.ts";
-import { NEVER } from "../nn/masks.ts";
 import { compile, evaluate } from "../tensor/evaluate.ts";
-import { fromHost } from "../tensor/leaf.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import type { LanguageNetwork } from "./language.ts";
 import type { Edits } from "./network.ts";
-import type { DecoderCache, DecoderInputs, LanguageInput, TokenBatch } from "./prompt.ts";
+import type { DecoderCache, DecoderInputs, LanguageInput, Revision, TokenBatch } from "./prompt.ts";
 import { batchInputs } from "./prompt.ts";
+import type { Kept, StepInputs } from "./row-cache.ts";
+import { RowCache } from "./row-cache.ts";
 import type { SamplingOptions } from "./sampling.ts";
 import { sampler } from "./sampling.ts";
 import { selectSites } from "./sites.ts";
 import type { Edit } from "./tap.ts";
 import { recordingTap } from "./tap.ts";
+import { TextStream } from "./text-stream.ts";
 
 /** Options of `generate`. */
 export interface GenerateOptions extends SamplingOptions {
@@ -44,8 +45,8 @@ export interface GeneratedToken {
   /** Its probability before temperature and cuts. */
   readonly probability: number;
   /**
-   * What was captured in the pass that predicted it: the whole prompt at step 0, one position afterwards. Rows are
-   * those of the batch.
+   * What was captured in the pass that predicted it: the whole prompt at step 0, one position afterwards, and the whole text
+   * again where a token more changes earlier positions (some rotary scalings for long texts). Rows are those of the batch.
    */
   readonly activations: Readonly<Record<string, Tensor>>;
 }
@@ -55,21 +56,15 @@ interface PassForm {
   readonly net: LanguageNetwork;
   readonly edits: ReadonlyMap<string, readonly Edit[]>;
   readonly capture: readonly string[];
+  /** Hears when nothing of earlier positions can be kept. */
+  readonly revise: (revision: Revision) => void;
 }
 
-interface PassResult {
+interface PassResult extends Kept {
   /** Logits of the last position, [batch, dVocab]. */
   readonly logits: Tensor;
-  /** New keys and values by layer; nothing for a layer that looks at no earlier position. */
-  readonly keys: LayerTensors;
-  readonly values: LayerTensors;
-  /** What recurrent layers keep, by layer. */
-  readonly states: Readonly<Record<string, readonly Tensor[]>>;
   readonly activations: Readonly<Record<string, Tensor>>;
 }
-
-/** One tensor a layer, by the layer's number. */
-type LayerTensors = Readonly<Record<string, Tensor>>;
 
 /**
  * See `LanguageNetwork.generate`.
@@ -87,16 +82,13 @@ export async function* generate(
   const maxTokens = checkLength(net, pos, options.maxTokens);
   const stop = new Set(options.stop ?? endOfText(net));
   const pick = sampler(options);
-  const form: PassForm = {
+  const reader = new Reader({
     net,
     edits: net.resolveEdits("generate", edit),
     capture: capture === undefined ? [] : selectSites("generate", net.space, capture),
-  };
-  const decode = compile((inputs: StepInputs) => stepPass(form, inputs));
-
-  let result = await promptPass(form, batch);
-  const cache = await RowCache.of(batch, result, pos);
-  const text = batch.ids.map(() => new TextStream(net));
+  });
+  let result = await reader.start(batch);
+  const text = batch.ids.map(() => (net.hasTokenizer ? new TextStream(net.tokenizer) : undefined));
   const isDone = batch.ids.map(() => false);
   for (let step = 0; step < maxTokens; step++) {
     if (signal?.aborted) throw aborted(step, signal);
@@ -111,15 +103,70 @@ export async function* generate(
         row,
         step,
         id,
-        text: text[row]!.add(id, step + 1 === maxTokens),
+        text: text[row]?.add(id, step + 1 === maxTokens) ?? "",
         probability,
         activations: result.activations,
       };
     }
     if (isDone.every(Boolean) || step + 1 === maxTokens) return;
-    if (step > 0) await cache.append(result);
-    result = await decode(cache.stepInputs(next));
+    result = await reader.add(next);
   }
+}
+
+/** Reads a batch of growing rows, as far as it can without reading a token twice. */
+class Reader {
+  readonly #form: PassForm;
+  readonly #decode: (inputs: StepInputs) => Promise<PassResult>;
+  readonly #revisions: Revision[] = [];
+  #batch!: TokenBatch;
+  #cache!: RowCache;
+  /** What the last step found, which the cache does not hold yet. */
+  #latest: PassResult | undefined;
+
+  constructor(form: Omit<PassForm, "revise">) {
+    this.#form = { ...form, revise: (revision) => this.#revise(revision) };
+    this.#decode = compile((inputs: StepInputs) => stepPass(this.#form, inputs));
+  }
+
+  /** Reads whole rows. */
+  async start(batch: TokenBatch): Promise<PassResult> {
+    const result = await promptPass(this.#form, batch);
+    this.#batch = batch;
+    this.#cache = await RowCache.of(batch, result);
+    this.#latest = undefined;
+    return result;
+  }
+
+  /** Reads one token more of every row. */
+  async add(next: readonly number[]): Promise<PassResult> {
+    this.#batch = extended(this.#batch, next);
+    if (isRevised(this.#revisions, this.#batch.lengths)) return this.start(this.#batch);
+    if (this.#latest !== undefined) await this.#cache.append(this.#latest);
+    this.#latest = await this.#decode(this.#cache.stepInputs(next));
+    return this.#latest;
+  }
+
+  #revise(found: Revision): void {
+    const isKnown = ({ beyond, isEvery }: Revision): boolean =>
+      beyond === found.beyond && isEvery === found.isEvery;
+    if (!this.#revisions.some(isKnown)) this.#revisions.push(found);
+  }
+}
+
+/** The batch with one token more in every row. */
+function extended({ ids, lengths, padding }: TokenBatch, next: readonly number[]): TokenBatch {
+  return {
+    ids: ids.map((row, i) => [...row, next[i]!]),
+    lengths: lengths.map((length) => length + 1),
+    padding,
+  };
+}
+
+/** Whether the last token of any row changed what was computed for those before it. */
+function isRevised(revisions: readonly Revision[], lengths: readonly number[]): boolean {
+  return revisions.some(({ beyond, isEvery }) =>
+    lengths.some((length) => (isEvery ? length > beyond : length === beyond + 1)),
+  );
 }
 
 function aborted(step: number, signal: AbortSignal): PatchClampError {
@@ -148,9 +195,8 @@ function checkLength(net: LanguageNetwork, pos: number, asked: number | undefine
   return asked ?? Math.min(room, 64);
 }
 
-function endOfText(net: LanguageNetwork): number[] {
-  const eos = net.hasTokenizer ? net.tokenizer.eos : undefined;
-  return eos === undefined ? [] : [eos];
+function endOfText(net: LanguageNetwork): readonly number[] {
+  return net.hasTokenizer ? net.tokenizer.stops : [];
 }
 
 function leftPadded(batch: TokenBatch): TokenBatch {
@@ -174,13 +220,6 @@ async function promptPass(form: PassForm, batch: TokenBatch): Promise<PassResult
   return result;
 }
 
-interface StepInputs extends Pick<PassResult, "keys" | "values" | "states"> {
-  readonly tokens: Tensor;
-  readonly positions: Tensor;
-  readonly keyPositions: Tensor;
-  readonly mask: Tensor;
-}
-
 function stepPass(form: PassForm, { keys, values, states, ...inputs }: StepInputs): PassResult {
   return tracePass(form, inputs, {
     past: (layer) => ({ k: keys[layer]!, v: values[layer]! }),
@@ -189,7 +228,7 @@ function stepPass(form: PassForm, { keys, values, states, ...inputs }: StepInput
 }
 
 function tracePass(
-  { net, edits, capture }: PassForm,
+  { net, edits, capture, revise }: PassForm,
   inputs: DecoderInputs,
   earlier: Pick<DecoderCache, "past" | "state">,
 ): PassResult {
@@ -205,6 +244,7 @@ function tracePass(
     keep: (layer, state) => {
       states[layer] = state;
     },
+    revise,
   };
   const { tap, sites } = recordingTap({ edits });
   const logits = tap("logits", net.forward(net.params as never, { ...inputs, cache }, tap));
@@ -215,147 +255,4 @@ function tracePass(
     states,
     activations: Object.fromEntries(capture.map((site) => [site, sites.get(site)!])),
   };
-}
-
-/** The cache of a batch of left-padded rows: one array a layer for keys, one for values. */
-class RowCache {
-  readonly #batch: number;
-  readonly #lengths: readonly number[];
-  /** Positions filled, padding included; the same for all rows. */
-  #filled: number;
-  #capacity: number;
-  #keys: LayerTensors = {};
-  #values: LayerTensors = {};
-  #states: PassResult["states"] = {};
-  #mask: Tensor;
-
-  private constructor({ ids, lengths }: TokenBatch, pos: number) {
-    this.#batch = ids.length;
-    this.#lengths = lengths.map((length) => length - pos);
-    this.#filled = pos;
-    this.#capacity = capacityFor(pos + 1);
-    this.#mask = this.#makeMask();
-  }
-
-  /** A cache that holds what a prompt's pass found. */
-  static async of(batch: TokenBatch, result: PassResult, pos: number): Promise<RowCache> {
-    const cache = new RowCache(batch, pos);
-    await cache.#fill(result.keys, result.values);
-    cache.#states = result.states;
-    return cache;
-  }
-
-  async #fill(keys: LayerTensors, values: LayerTensors): Promise<void> {
-    const copied = async (tensors: LayerTensors): Promise<LayerTensors> => {
-      const copies: Record<string, Tensor> = {};
-      for (const [layer, tensor] of Object.entries(tensors)) {
-        copies[layer] = await grown(tensor, this.#capacity, this.#filled);
-      }
-      return copies;
-    };
-    this.#keys = await copied(keys);
-    this.#values = await copied(values);
-  }
-
-  /** Inputs of the step that reads `next`, one token a row. */
-  stepInputs(next: readonly number[]): StepInputs {
-    const shape = [this.#batch, 1];
-    const positions = Int32Array.from(this.#lengths, (offset) => this.#filled + offset);
-    return {
-      tokens: fromHost(Int32Array.from(next), { shape, dtype: "int32" }),
-      positions: fromHost(positions, { shape, dtype: "int32" }),
-      keyPositions: this.#keyPositions(),
-      mask: this.#mask,
-      keys: this.#keys,
-      values: this.#values,
-      states: this.#states,
-    };
-  }
-
-  /** Takes what a step made. */
-  async append({ keys, values, states }: PassResult): Promise<void> {
-    if (this.#filled === this.#capacity) {
-      this.#capacity = capacityFor(this.#capacity + 1);
-      await this.#fill(this.#keys, this.#values);
-      this.#mask = this.#makeMask();
-    }
-    for (const [layer, k] of Object.entries(keys)) {
-      await writeRow(this.#keys[layer]!, k, this.#filled);
-      await writeRow(this.#values[layer]!, values[layer]!, this.#filled);
-    }
-    this.#states = states;
-    const width = this.#capacity + 1;
-    const mask = this.#mask.value!.data!;
-    for (let row = 0; row < this.#batch; row++) mask[row * width + this.#filled] = 0;
-    this.#filled++;
-  }
-
-  /** [batch, capacity + 1]: position of what lies in each slot; the last slot is the new token. */
-  #keyPositions(): Tensor {
-    const width = this.#capacity + 1;
-    const data = new Int32Array(this.#batch * width);
-    for (const [row, offset] of this.#lengths.entries()) {
-      for (let i = 0; i < width; i++) data[row * width + i] = Math.max(0, i + offset);
-      data[(row + 1) * width - 1] = this.#filled + offset;
-    }
-    return fromHost(data, { shape: [this.#batch, width], dtype: "int32" });
-  }
-
-  /** [batch, 1, 1, capacity + 1]: 0 for filled positions that are no padding, and for the new one. */
-  #makeMask(): Tensor {
-    const width = this.#capacity + 1;
-    const data = new Float32Array(this.#batch * width).fill(NEVER);
-    for (const [row, offset] of this.#lengths.entries()) {
-      data.fill(0, row * width - offset, row * width + this.#filled);
-      data[(row + 1) * width - 1] = 0;
-    }
-    return fromHost(data, { shape: [this.#batch, 1, 1, width], dtype: "float32" });
-  }
-}
-
-/** Capacities come in powers of two, so that few graphs serve all lengths. */
-function capacityFor(length: number): number {
-  return Math.max(32, 2 ** Math.ceil(Math.log2(length)));
-}
-
-/** A copy of [batch, head, pos, dHead] with room for `capacity` positions, of which `filled` are kept. */
-async function grown(x: Tensor, capacity: number, filled: number): Promise<Tensor> {
-  const [batch, heads, pos, dHead] = x.shape as [number, number, number, number];
-  const from = (await x.data()) as Float32Array;
-  const data = new Float32Array(batch * heads * capacity * dHead);
-  for (let i = 0; i < batch * heads; i++) {
-    data.set(from.subarray(i * pos * dHead, (i * pos + filled) * dHead), i * capacity * dHead);
-  }
-  return fromHost(data, { shape: [batch, heads, capacity, dHead], dtype: "float32" });
-}
-
-async function writeRow(cache: Tensor, row: Tensor, at: number): Promise<void> {
-  const [batch, heads, capacity, dHead] = cache.shape as [number, number, number, number];
-  const data = cache.value!.data as Float32Array;
-  const from = (await row.data()) as Float32Array;
-  for (let i = 0; i < batch * heads; i++) {
-    data.set(from.subarray(i * dHead, (i + 1) * dHead), (i * capacity + at) * dHead);
-  }
-}
-
-/** Decodes growing ids piece by piece, holding back characters that are not whole yet. */
-class TextStream {
-  readonly #net: LanguageNetwork;
-  readonly #ids: number[] = [];
-  #shown = "";
-
-  constructor(net: LanguageNetwork) {
-    this.#net = net;
-  }
-
-  /** What the id adds to the text; with the last one, whatever was held back. */
-  add(id: number, isLast: boolean): string {
-    if (!this.#net.hasTokenizer) return "";
-    this.#ids.push(id);
-    const text = this.#net.tokenizer.decode(this.#ids, { skipSpecialTokens: true });
-    if ((text.endsWith("\uFFFD") && !isLast) || !text.startsWith(this.#shown)) return "";
-    const added = text.slice(this.#shown.length);
-    this.#shown = text;
-    return added;
-  }
 }

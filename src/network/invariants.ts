@@ -1,10 +1,12 @@
-// Identities that hold in every decoder, as far as it has the sites they speak of. A network that breaks one has a wrong number somewhere
+// Identities that hold in every network that reads tokens, as far as it has the sites they speak of. A network that breaks one has a wrong number somewhere
 // that may look right, so they are checked when a network is loaded, on a few tokens.
 
 import { PatchClampError } from "../core/errors.ts";
 import { evaluate } from "../tensor/evaluate.ts";
 import type { Tensor } from "../tensor/tensor.ts";
+import type { EncoderNetwork } from "./encoder.ts";
 import type { LanguageNetwork } from "./language.ts";
+import type { Network, Pass } from "./network.ts";
 import { blockCount } from "./sites.ts";
 
 /** One identity and how far a network is from it. */
@@ -24,49 +26,81 @@ const TOLERANCE = 2e-4;
  * @throws PatchClampError `INVARIANT_BROKEN` naming the first that does not hold
  */
 export async function checkInvariants(net: LanguageNetwork): Promise<readonly Invariant[]> {
-  const { dVocab, nCtx } = net.config;
-  const length = Math.min(4, nCtx);
-  const prompt = Array.from({ length }, (_, i) => (i * 7 + 3) % dVocab);
+  const prompt = tokensFor(net);
+  const cached = {
+    claim: "cached decoding equals the full pass",
+    error: await cachedError(net, prompt),
+  };
+  return judged("loadNetwork", net.name, [...(await measured(net, prompt)), cached]);
+}
+
+/**
+ * Checks the identities of a text encoder.
+ *
+ * @returns how far each one is from holding
+ * @throws PatchClampError `INVARIANT_BROKEN` naming the first that does not hold
+ */
+export async function checkEncoderInvariants(net: EncoderNetwork): Promise<readonly Invariant[]> {
+  const ids = tokensFor(net);
+  const padding = {
+    claim: "a padded row gives the numbers it gives alone",
+    error: await paddingError(net, ids),
+  };
+  return judged("loadEncoder", net.name, [...(await measured(net, ids)), padding]);
+}
+
+/** A few token ids that a network knows. */
+function tokensFor({ config }: LanguageNetwork | EncoderNetwork): number[] {
+  return Array.from({ length: Math.min(4, config.nCtx) }, (_, i) => (i * 7 + 3) % config.dVocab);
+}
+
+async function measured<Given>(net: Network<Given>, given: Given): Promise<Invariant[]> {
   const found: Invariant[] = [];
-  for (const [claim, pairs] of comparisons(net, prompt)) {
+  for (const [claim, pairs] of comparisons(net, given)) {
     const errors: number[] = [];
     for (const [a, b] of pairs) errors.push(await distance(a, b));
     if (errors.length > 0) found.push({ claim, error: Math.max(...errors) });
   }
-  found.push({
-    claim: "cached decoding equals the full pass",
-    error: await cachedError(net, prompt),
-  });
-  const broken = found.find(({ error }) => !(error <= TOLERANCE));
-  if (broken !== undefined) {
-    throw new PatchClampError("INVARIANT_BROKEN", {
-      where: "loadNetwork",
-      problem: `in ${net.name}, "${broken.claim}" is off by ${broken.error.toExponential(1)} of its scale, so some of its numbers are wrong.`,
-      fix: "check that the weights belong to this config.",
-      facts: { invariants: found },
-    });
-  }
   return found;
+}
+
+function judged(where: string, network: string, found: readonly Invariant[]): readonly Invariant[] {
+  const broken = found.find(({ error }) => !(error <= TOLERANCE));
+  if (broken === undefined) return found;
+  throw new PatchClampError("INVARIANT_BROKEN", {
+    where,
+    problem: `in ${network}, "${broken.claim}" is off by ${broken.error.toExponential(1)} of its scale, so some of its numbers are wrong.`,
+    fix: "check that the weights belong to this config.",
+    facts: { invariants: found },
+  });
 }
 
 type Pairs = readonly (readonly [Tensor, Tensor])[];
 
-function comparisons(
-  net: LanguageNetwork,
-  prompt: readonly number[],
+function comparisons<Given>(
+  net: Network<Given>,
+  given: Given,
 ): readonly (readonly [string, Pairs])[] {
-  const pass = net.trace(prompt);
+  const pass = net.trace(given);
   const sites = new Set(net.sites().map(({ name }) => name));
   const blocks = Array.from({ length: blockCount(sites) }, (_, i) => `blocks.${i}`);
+  const { output } = net;
+  const end = (own: Pass): Tensor => own.at(output);
   const at = (block: string, site: string): Tensor => pass.at(`${block}.${site}`);
-  const watched = net.trace(prompt, { watch: "**" });
-  const zero = net.trace(prompt, {
+  const watched = net.trace(given, { watch: "**" });
+  const zero = net.trace(given, {
     edit: Object.fromEntries(
       blocks.map((block) => [`${block}.resid_post`, (x: Tensor) => x.add(x.mul(0))]),
     ),
   });
   const have = (...names: string[]): string[] =>
     blocks.filter((block) => names.every((name) => sites.has(`${block}.${name}`)));
+  const order = [...sites];
+  // where the first norm follows attention, the stream itself is normalised, and the block is no plain sum
+  const isSum = (block: string): boolean => {
+    const attnOut = order.indexOf(`${block}.attn_out`);
+    return attnOut < 0 || order.indexOf(`${block}.ln1.normalized`) < attnOut;
+  };
   const written = ["attn_out", "mlp_out", "ssm_out", "cross_out"];
   return [
     [
@@ -86,16 +120,18 @@ function comparisons(
     ],
     [
       "resid_pre and what the block writes is resid_post",
-      have("resid_pre", "resid_post").map((block) => [
-        written
-          .filter((name) => sites.has(`${block}.${name}`))
-          .reduce((sum, name) => sum.add(at(block, name)), at(block, "resid_pre")),
-        at(block, "resid_post"),
-      ]),
+      have("resid_pre", "resid_post")
+        .filter(isSum)
+        .map((block) => [
+          written
+            .filter((name) => sites.has(`${block}.${name}`))
+            .reduce((sum, name) => sum.add(at(block, name)), at(block, "resid_pre")),
+          at(block, "resid_post"),
+        ]),
     ],
     // also where a fused kernel hides the value, as it does before gain and bias of a norm
-    ["going on from the recorded values gives the same logits", [[watched.logits, pass.logits]]],
-    ["an added vector of scale 0 changes nothing", [[zero.logits, pass.logits]]],
+    [`going on from the recorded values gives the same ${output}`, [[end(watched), end(pass)]]],
+    ["an added vector of scale 0 changes nothing", [[end(zero), end(pass)]]],
   ];
 }
 
@@ -117,6 +153,15 @@ async function distance(a: Tensor, b: Tensor): Promise<number> {
   const scale = b.abs().max();
   await evaluate([difference, scale]);
   return (await difference.item()) / Math.max(await scale.item(), 1e-6);
+}
+
+/** Runs the first two tokens beside the whole row, and compares their hidden states with those of the two alone. */
+async function paddingError(net: EncoderNetwork, ids: readonly number[]): Promise<number> {
+  const short = ids.slice(0, 2);
+  const alone = await net.run(short, { capture: "hidden" });
+  const beside = await net.run([ids, short], { capture: "hidden" });
+  const own = beside.at("hidden").slice({ axis: 0, start: 1 });
+  return distance(own.slice({ axis: 1, end: short.length }), alone.at("hidden"));
 }
 
 /** Feeds the last token through the cache and compares its logits with those of the full pass. */

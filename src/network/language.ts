@@ -1,6 +1,5 @@
 // Language networks: text or token ids in, logits out, and what one does with them.
 
-import { PatchClampError } from "../core/errors.ts";
 import type { Tree } from "../core/tree.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import type { GenerateOptions, GeneratedToken } from "./generate.ts";
@@ -8,6 +7,7 @@ import { generate } from "./generate.ts";
 import { Network } from "./network.ts";
 import { batchInputs, rowsOf } from "./prompt.ts";
 import type { DecoderConfig, DecoderInputs, LanguageInput, TokenBatch } from "./prompt.ts";
+import { checkRow, tokenizerOf } from "./rows.ts";
 import type { SweepOptions, SweepResult } from "./sweep.ts";
 import { sweep } from "./sweep.ts";
 import type { Tap } from "./tap.ts";
@@ -50,12 +50,7 @@ export class LanguageNetwork extends Network<LanguageInput> {
    * @throws PatchClampError `BAD_INPUT` when the network has none
    */
   get tokenizer(): Tokenizer {
-    if (this.#tokenizer !== undefined) return this.#tokenizer;
-    throw new PatchClampError("BAD_INPUT", {
-      where: this.name,
-      problem: "this network has no tokenizer, so it cannot read or write text.",
-      fix: "put its tokenizer.json beside the weights, or give token ids.",
-    });
+    return tokenizerOf(this.name, this.#tokenizer);
   }
 
   /** Whether the network reads and writes text. */
@@ -72,7 +67,7 @@ export class LanguageNetwork extends Network<LanguageInput> {
     const { prompts, padding } = rowsOf(given);
     const rows = prompts.map((row) => (typeof row === "string" ? this.tokenizer.encode(row) : row));
     for (const [i, row] of rows.entries())
-      this.#checkRow(row, rows.length > 1 ? `prompt ${i}` : "the prompt");
+      checkRow(this.name, row, rows.length > 1 ? `prompt ${i}` : "the prompt", this.config);
     const pos = Math.max(...rows.map((row) => row.length));
     const filler = this.#tokenizer?.pad ?? this.#tokenizer?.eos ?? 0;
     const ids = rows.map((row) => {
@@ -80,34 +75,6 @@ export class LanguageNetwork extends Network<LanguageInput> {
       return padding === "left" ? [...pads, ...row] : [...row, ...pads];
     });
     return { ids, lengths: rows.map((row) => row.length), padding };
-  }
-
-  #checkRow(row: readonly number[], what: string): void {
-    const { dVocab, nCtx } = this.config;
-    const where = this.name;
-    if (row.length === 0) {
-      throw new PatchClampError("BAD_INPUT", {
-        where,
-        problem: `${what} has no tokens.`,
-        fix: "give at least one.",
-      });
-    }
-    if (row.length > nCtx) {
-      throw new PatchClampError("BAD_INPUT", {
-        where,
-        problem: `${what} has ${row.length} tokens, but the context holds ${nCtx}.`,
-        fix: "shorten it.",
-        facts: { tokens: row.length, nCtx },
-      });
-    }
-    const odd = row.find((id) => !Number.isInteger(id) || id < 0 || id >= dVocab);
-    if (odd !== undefined) {
-      throw new PatchClampError("BAD_INPUT", {
-        where,
-        problem: `token id ${odd} is not in the vocabulary, whose ids are 0..${dVocab - 1}.`,
-        fix: "tokenise the text with this network's own tokenizer.",
-      });
-    }
   }
 
   /**

@@ -299,7 +299,7 @@ describe("bad input", () => {
     `);
     await expect(nets.llama.run(clean, { capture: "pos_embed" })).rejects
       .toThrowErrorMatchingInlineSnapshot(`
-      [PatchClampError: run: tiny-llama has no site "pos_embed": Llama has rotary positions and adds none to the stream.
+      [PatchClampError: run: tiny-llama has no site "pos_embed": rotary positions turn queries and keys, and nothing is added to the stream.
         fix: the nearest are "embed", "logits", "blocks.0.attn.k"; all 41 are listed by \`patchclamp sites\`.]
     `);
   });

@@ -7,9 +7,9 @@ import { compile, evaluate } from "../tensor/evaluate.ts";
 import type { RuleSet } from "../tensor/gradients.ts";
 import { gradients } from "../tensor/gradients.ts";
 import type { Tensor } from "../tensor/tensor.ts";
-import type { SiteInfo, SiteSpace } from "./sites.ts";
+import type { SiteInfo, SiteMeanings, SiteSpace } from "./sites.ts";
 import { describeSite, selectSite, selectSites } from "./sites.ts";
-import type { Edit, Tap } from "./tap.ts";
+import type { Edit, RecordingTap, Tap } from "./tap.ts";
 import { recordingTap } from "./tap.ts";
 
 /** The tensors that a network's function takes, by name. */
@@ -20,14 +20,18 @@ export interface NetworkDefinition<Given> {
   /** What errors and reports call it. */
   readonly name: string;
   readonly params: Tree<Tensor>;
-  /** The network itself. It names values through `tap` and returns its output, which becomes the site `logits`. */
+  /** The network itself. It names values through `tap` and returns its output. */
   readonly forward: (params: never, inputs: never, tap: Tap) => Tensor;
+  /** Site of its output, which `forward` may name itself. Default `logits`. */
+  readonly output?: string;
   /** Turns what users give into input tensors; throws `PatchClampError` for what it cannot take. */
   readonly prepare: (given: Given) => Inputs;
   /** Small input on which sites are listed and invariants checked. */
   readonly example: () => Given;
   /** Why a standard site does not exist here, by its name without the block. */
   readonly absent?: Readonly<Record<string, string>>;
+  /** What sites are, by their names (with `{i}` for the block), where they are not what the standard name means. */
+  readonly meanings?: SiteMeanings;
 }
 
 /** Edits by site: a name or pattern, and what to do there. */
@@ -43,7 +47,7 @@ export interface TraceOptions {
 
 /** Options of `Network.run`. */
 export interface RunOptions {
-  /** Sites to record, by name or pattern. Default: `logits`. What nobody asks for is not computed. */
+  /** Sites to record, by name or pattern. Default: the network's output. What nobody asks for is not computed. */
   capture?: string | readonly string[];
   /** Changes values as they are computed. Default: none. */
   edit?: Edits;
@@ -132,11 +136,17 @@ export class Network<Given = Inputs> {
     return this.definition.params;
   }
 
+  /** Site of the network's output. */
+  get output(): string {
+    return this.definition.output ?? "logits";
+  }
+
   /** Every site of the network, in the order in which they are computed. */
   sites(): readonly SiteInfo[] {
     if (this.#listed === undefined) {
       const sites = this.#apply(this.definition.prepare(this.definition.example()), {});
-      this.#listed = [...sites].map(([name, value]) => describeSite(name, value.shape));
+      const { meanings } = this.definition;
+      this.#listed = [...sites].map(([name, value]) => describeSite(name, value.shape, meanings));
     }
     return this.#listed;
   }
@@ -169,7 +179,7 @@ export class Network<Given = Inputs> {
    * @throws PatchClampError `UNKNOWN_SITE` when a capture or edit matches nothing, and what `prepare` and the edits throw
    */
   async run(given: Given, options: RunOptions = {}): Promise<Pass> {
-    const { capture = "logits", edit } = options;
+    const { capture = this.output, edit } = options;
     const wanted = selectSites("run", this.space, capture);
     if (edit !== undefined) {
       const traced = this.trace(given, { edit });
@@ -233,9 +243,7 @@ export class Network<Given = Inputs> {
 
   /** Calls the network's function with a recording tap; `trace` is the form for users. */
   applyTap(inputs: Inputs, options: Parameters<typeof recordingTap>[0]): Map<string, Tensor> {
-    const { tap, sites } = recordingTap(options);
-    this.#forward(this.params, inputs, tap);
-    return sites;
+    return this.#forward(this.params, inputs, recordingTap(options));
   }
 
   #apply(inputs: Inputs, { edit, watch }: TraceOptions): Map<string, Tensor> {
@@ -245,8 +253,14 @@ export class Network<Given = Inputs> {
     });
   }
 
-  #forward(params: Tree<Tensor>, inputs: Inputs, tap: Tap): void {
-    tap("logits", this.definition.forward(params as never, inputs as never, tap));
+  #forward(
+    params: Tree<Tensor>,
+    inputs: Inputs,
+    { tap, sites }: RecordingTap,
+  ): Map<string, Tensor> {
+    const output = this.definition.forward(params as never, inputs as never, tap);
+    if (!sites.has(this.output)) tap(this.output, output);
+    return sites;
   }
 
   #compile(wanted: readonly string[]): Compiled {
@@ -255,8 +269,7 @@ export class Network<Given = Inputs> {
     if (compiled === undefined) {
       // closes over the parameters, so that a call need not walk their tree
       compiled = compile((inputs: Inputs): Record<string, Tensor> => {
-        const { tap, sites } = recordingTap();
-        this.#forward(this.params, inputs, tap);
+        const sites = this.#forward(this.params, inputs, recordingTap());
         return Object.fromEntries(wanted.map((site) => [site, sites.get(site)!]));
       });
       this.#compiled.set(key, compiled);

@@ -33,6 +33,16 @@ export interface DecoderCache {
   readonly state: (layer: number) => readonly Tensor[] | undefined;
   /** Takes what a recurrent layer wants back at the next position. */
   readonly keep: (layer: number, state: readonly Tensor[]) => void;
+  /** Takes when nothing of earlier positions can be kept. Never called where it always can. */
+  readonly revise: (revision: Revision) => void;
+}
+
+/** When a token more changes what a network computes for the tokens before it, as some rotary scalings do. */
+export interface Revision {
+  /** Longer texts than this, in tokens, are computed otherwise than shorter ones ... */
+  readonly beyond: number;
+  /** ... and each of them otherwise than the one before. */
+  readonly isEvery: boolean;
 }
 
 /** What the function of a language network takes. */

@@ -36,6 +36,18 @@ describe.each([
   ["model.layers.1.self_attn", "blocks.1.attn_out"],
   ["model.layers.0.mlp", "blocks.0.mlp_out"],
   ["lm_head", "logits"],
+  ["gpt_neox.embed_in", "embed"],
+  ["gpt_neox.layers.1", "blocks.1.resid_post"],
+  ["gpt_neox.layers.1.attention", "blocks.1.attn_out"],
+  ["gpt_neox.layers.0.mlp", "blocks.0.mlp_out"],
+  ["gpt_neox.layers.0.mlp.dense_h_to_4h", "blocks.0.mlp.pre"],
+  ["embed_out", "logits"],
+  ["transformer.word_embeddings_layernorm", "embed"],
+  ["transformer.h.1.mlp.dense_4h_to_h", "blocks.1.mlp_out"],
+  ["model.decoder.layers.1", "blocks.1.resid_post"],
+  ["model.decoder.layers.0.self_attn", "blocks.0.attn_out"],
+  ["model.decoder.layers.0.fc1", "blocks.0.mlp.pre"],
+  ["model.layers.0.mlp.fc2", "blocks.0.mlp_out"],
 ])("%s", (alias, site) => {
   test(`is ${site} in both families`, () => {
     expect(canonicalName(alias, gpt2.sites)).toBe(site);
@@ -50,6 +62,15 @@ test.each([
   ["model.layers.0.mlp.up_proj", "blocks.0.mlp.pre"],
 ])("on gated networks %s is %s", (alias, site) => {
   expect(canonicalName(alias, gated.sites)).toBe(site);
+});
+
+test.each([
+  ["model.layers.0.self_attn", "blocks.0.attn.raw_out"],
+  ["model.layers.1.mlp", "blocks.1.mlp.raw_out"],
+  ["blocks.1.hook_mlp_out", "blocks.1.mlp_out"],
+])("where outputs of modules are normalised, %s is %s", (alias, site) => {
+  const sites = new Set(names(["attn.raw_out", "mlp.raw_out"]));
+  expect(canonicalName(alias, sites)).toBe(site);
 });
 
 test.each(["blocks.1.mlp.hook_pre", "transformer.h.1.mlp.c_fc"])(

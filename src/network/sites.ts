@@ -5,6 +5,7 @@ import { dottedGlob, nearest } from "../core/text.ts";
 
 /** What the standard names mean, and their axes. Networks may add names of their own. */
 const MEANINGS: readonly (readonly [name: string, axes: string, meaning: string])[] = [
+  ["embed.ln.normalized", "batch pos dModel", "token embedding, before gain and bias of its norm"],
   ["embed", "batch pos dModel", "token embedding"],
   ["pos_embed", "batch pos dModel", "position embedding"],
   ["blocks.{i}.resid_pre", "batch pos dModel", "residual stream before the block"],
@@ -12,13 +13,33 @@ const MEANINGS: readonly (readonly [name: string, axes: string, meaning: string]
   ["blocks.{i}.attn.q", "batch pos head dHead", "queries, before rotation"],
   ["blocks.{i}.attn.k", "batch pos kvHead dHead", "keys, before rotation"],
   ["blocks.{i}.attn.v", "batch pos kvHead dHead", "values"],
+  ["blocks.{i}.attn.q_norm", "batch pos head dHead", "queries after their norm, before rotation"],
+  ["blocks.{i}.attn.k_norm", "batch pos kvHead dHead", "keys after their norm, before rotation"],
   ["blocks.{i}.attn.rot_q", "batch pos head dHead", "queries after rotation"],
   ["blocks.{i}.attn.rot_k", "batch pos kvHead dHead", "keys after rotation"],
   ["blocks.{i}.attn.scores", "batch head query key", "scaled and masked scores"],
   ["blocks.{i}.attn.pattern", "batch head query key", "attention probabilities"],
   ["blocks.{i}.attn.z", "batch pos head dHead", "mixed values of each head"],
   ["blocks.{i}.attn.result", "batch pos head dModel", "what each head writes, without the bias"],
+  ["blocks.{i}.attn.raw_out", "batch pos dModel", "output of attention, before the norm after it"],
+  ["blocks.{i}.ln1_post.normalized", "batch pos dModel", "the same, normalised, before gain"],
   ["blocks.{i}.attn_out", "batch pos dModel", "what attention adds to the residual stream"],
+  ["blocks.{i}.ssm.conv_in", "batch pos dConv", "input of the convolution before the state space"],
+  ["blocks.{i}.ssm.z", "batch pos dInner", "gates, before their SiLU"],
+  ["blocks.{i}.ssm.x", "batch pos dInner", "what enters the state"],
+  ["blocks.{i}.ssm.x", "batch pos head dHead", "what enters the state"],
+  ["blocks.{i}.ssm.dt", "batch pos head", "step sizes; in Mamba-1 each channel is a head"],
+  ["blocks.{i}.ssm.B", "batch pos dState", "where in the state it goes"],
+  ["blocks.{i}.ssm.B", "batch pos group dState", "where in the state it goes"],
+  ["blocks.{i}.ssm.C", "batch pos dState", "how the state is read"],
+  ["blocks.{i}.ssm.C", "batch pos group dState", "how the state is read"],
+  ["blocks.{i}.ssm.state", "batch pos dInner dState", "state after the position"],
+  ["blocks.{i}.ssm.state", "batch pos head dHead dState", "state after the position"],
+  ["blocks.{i}.ssm.y", "batch pos dInner", "what was read of the state, with the skip"],
+  ["blocks.{i}.ssm.y", "batch pos head dHead", "what was read of the state, with the skip"],
+  ["blocks.{i}.ssm.out", "batch pos dInner", "the same after the gates"],
+  ["blocks.{i}.ssm.norm.normalized", "batch pos dInner", "the same, normalised, before gain"],
+  ["blocks.{i}.ssm_out", "batch pos dModel", "what the state space adds to the residual stream"],
   ["blocks.{i}.resid_mid", "batch pos dModel", "residual stream between attention and MLP"],
   ["blocks.{i}.ln2.normalized", "batch pos dModel", "input of the MLP, before gain and bias"],
   ["blocks.{i}.mlp.gate", "batch pos dMlp", "gates, before the activation function"],
@@ -28,6 +49,8 @@ const MEANINGS: readonly (readonly [name: string, axes: string, meaning: string]
     "hidden units before the activation function or the gate",
   ],
   ["blocks.{i}.mlp.post", "batch pos dMlp", "hidden units"],
+  ["blocks.{i}.mlp.raw_out", "batch pos dModel", "output of the MLP, before the norm after it"],
+  ["blocks.{i}.ln2_post.normalized", "batch pos dModel", "the same, normalised, before gain"],
   ["blocks.{i}.mlp_out", "batch pos dModel", "what the MLP adds to the residual stream"],
   ["blocks.{i}.resid_post", "batch pos dModel", "residual stream after the block"],
   ["ln_final.normalized", "batch pos dModel", "input of the unembedding, before gain and bias"],
@@ -44,26 +67,52 @@ export interface SiteInfo {
   readonly meaning: string;
 }
 
-/** Describes a site by its name. */
-export function describeSite(name: string, shape: readonly number[]): SiteInfo {
+/** Axes and meaning of sites, by their names, with `{i}` for the block. */
+export type SiteMeanings = Readonly<Record<string, readonly [axes: string, meaning: string]>>;
+
+/**
+ * Describes a site by its name.
+ *
+ * @param own - what names mean in this network where that is not the usual
+ */
+export function describeSite(
+  name: string,
+  shape: readonly number[],
+  own: SiteMeanings = {},
+): SiteInfo {
   const general = name.replace(/^blocks\.\d+\./, "blocks.{i}.");
-  const known = MEANINGS.find(([pattern]) => pattern === general);
-  if (known === undefined) return { name, axes: shape.map(String), shape, meaning: "" };
-  return { name, axes: known[1].split(" "), shape, meaning: known[2] };
+  // families may give one name to values of different ranks
+  const named = MEANINGS.filter(([pattern]) => pattern === general);
+  const known = named.find(([, axes]) => axes.split(" ").length === shape.length) ?? named[0];
+  const [axes, meaning] = own[general] ?? [known?.[1], known?.[2] ?? ""];
+  return { name, axes: axes?.split(" ") ?? shape.map(String), shape, meaning };
 }
 
 // What other libraries call the same values. `$1` is the block. Names that look alike but hold another value (such as
-// the output of a norm with its gain) are left out on purpose.
+// the output of a norm with its gain) are left out on purpose. Of several that fit, the first that a network has counts: a module
+// whose output is normalised before it is added gives the value before that.
 const ALIASES: readonly (readonly [RegExp, string])[] = [
   [/^(?:transformer\.wte|model\.embed_tokens)$/, "embed"],
   [/^transformer\.wpe$/, "pos_embed"],
   [/^(?:transformer\.h|model\.layers)\.(\d+)$/, "blocks.$1.resid_post"],
+  [/^model\.layers\.(\d+)\.self_attn$/, "blocks.$1.attn.raw_out"],
+  [/^model\.layers\.(\d+)\.mlp$/, "blocks.$1.mlp.raw_out"],
   [/^(?:transformer\.h\.(\d+)\.attn|model\.layers\.(\d+)\.self_attn)$/, "blocks.$1$2.attn_out"],
   [/^(?:transformer\.h|model\.layers)\.(\d+)\.mlp$/, "blocks.$1.mlp_out"],
   [/^transformer\.h\.(\d+)\.mlp\.c_fc$/, "blocks.$1.mlp.pre"],
   [/^model\.layers\.(\d+)\.mlp\.up_proj$/, "blocks.$1.mlp.pre"],
   [/^model\.layers\.(\d+)\.mlp\.gate_proj$/, "blocks.$1.mlp.gate"],
-  [/^(?:lm_head|unembed)$/, "logits"],
+  [/^gpt_neox\.embed_in$/, "embed"],
+  [/^transformer\.word_embeddings_layernorm$/, "embed"],
+  [/^(?:gpt_neox|model\.decoder)\.layers\.(\d+)$/, "blocks.$1.resid_post"],
+  [/^gpt_neox\.layers\.(\d+)\.attention$/, "blocks.$1.attn_out"],
+  [/^model\.decoder\.layers\.(\d+)\.self_attn$/, "blocks.$1.attn_out"],
+  [/^gpt_neox\.layers\.(\d+)\.mlp$/, "blocks.$1.mlp_out"],
+  [/^(?:gpt_neox\.layers|transformer\.h)\.(\d+)\.mlp\.dense_h_to_4h$/, "blocks.$1.mlp.pre"],
+  [/^model\.(?:decoder\.)?layers\.(\d+)\.(?:mlp\.)?fc1$/, "blocks.$1.mlp.pre"],
+  [/^(?:gpt_neox\.layers|transformer\.h)\.(\d+)\.mlp\.dense_4h_to_h$/, "blocks.$1.mlp_out"],
+  [/^model\.(?:decoder\.)?layers\.(\d+)\.(?:mlp\.)?fc2$/, "blocks.$1.mlp_out"],
+  [/^(?:lm_head|embed_out|unembed)$/, "logits"],
 ];
 
 /** The standard form of a name: TransformerLens prefixes dropped, Hugging Face modules translated. */
@@ -77,8 +126,10 @@ export function canonicalName(name: string, sites: ReadonlySet<string>): string 
       return bare.replace(/\.mlp\.pre$/, ".mlp.gate").replace(/\.mlp\.pre_linear$/, ".mlp.pre");
     return bare;
   }
-  const alias = ALIASES.find(([pattern]) => pattern.test(name));
-  return alias === undefined ? name : name.replace(alias[0], alias[1]);
+  const meant = ALIASES.filter(([pattern]) => pattern.test(name)).map((alias) =>
+    name.replace(...alias),
+  );
+  return meant.find((site) => sites.has(site)) ?? meant.at(-1) ?? name;
 }
 
 /** The network that a selection of sites speaks of. */

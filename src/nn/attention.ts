@@ -30,8 +30,11 @@ export interface ScoreForm {
   readonly scale?: number | undefined;
   /** Bounds the scaled scores before the mask is added. Default: leaves them. */
   readonly cap?: ((scores: Tensor) => Tensor) | undefined;
-  /** Added to the scores, [batch or 1, head or 1, pos, capacity + pos]: a bias, or a large negative number where not to look. */
-  readonly mask: Tensor;
+  /**
+   * Added to the scores, [batch or 1, head or 1, pos or 1, capacity + pos]: a bias, or a large negative number where not to look.
+   * Default: every query looks everywhere.
+   */
+  readonly mask?: Tensor | undefined;
   /** Makes probabilities of the scores, [batch, head, query, key]. Default: softmax over keys. */
   readonly normalise?: ((scores: Tensor) => Tensor) | undefined;
   readonly cache?: AttentionCache | undefined;
@@ -120,7 +123,8 @@ export function attend({ q, k, v }: Heads, form: ScoreForm, tap: SiteTap = untap
   const dots = (keys: Tensor): Tensor =>
     qGroups.matmul(keys, { transposeB: true }).reshape([batch, nHeads, pos, keys.shape[2]!]);
   const raw = past === undefined ? dots(kNew) : concat([dots(past.k), dots(kNew)], { axis: -1 });
-  const scores = tap("scores", (cap === undefined ? raw : cap(raw)).add(mask));
+  const capped = cap === undefined ? raw : cap(raw);
+  const scores = tap("scores", mask === undefined ? capped : capped.add(mask));
   const pattern = tap("pattern", normalise(scores));
 
   const mixed = (p: Tensor, values: Tensor): Tensor =>

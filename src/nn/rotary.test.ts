@@ -34,4 +34,25 @@ describe("rotary positions", () => {
       Math.abs((await turned.square().sum().item()) - (await q.square().sum().item())),
     ).toBeLessThanOrEqual(1e-5);
   });
+
+  test("heads before positions, or positions before heads: each is turned by its position", async () => {
+    const x = randn([2, 3, 4, 6], { seed: 1 });
+    const { cos, sin } = rotaryAngles(
+      tensor(
+        [
+          [0, 1, 5],
+          [2, 3, 4],
+        ],
+        { dtype: "int32" },
+      ),
+      Float32Array.of(1, 0.3),
+    );
+    const order = [0, 2, 1, 3];
+    const byHead = { cos: cos.transpose(order), sin: sin.transpose(order) };
+    const other = rotate(x.transpose(order), byHead).transpose(order);
+    // float32 products of order 1
+    expect(
+      maxDifference(await rows(rotate(x, { cos, sin })), await rows(other)),
+    ).toBeLessThanOrEqual(1e-6);
+  });
 });

@@ -41,6 +41,8 @@ export function rotaryAngles(
  * @param rotary - the angles of n pairs
  */
 export function rotate(x: Tensor, { cos, sin }: Rotary): Tensor {
+  // angles of another layout, as of [batch, head, pos, dHead], have no kernel of their own
+  if (cos.shape[1] === x.shape[1] && cos.shape[2] === 1) return x.turn(cos, sin);
   const pairs = cos.shape.at(-1)!;
   const rest = x.shape.at(-1)! - 2 * pairs;
   const sizes = rest === 0 ? [pairs, pairs] : [pairs, pairs, rest];

@@ -57,6 +57,16 @@ test("scores are compared only where the query sees the key", () => {
   expect(difference("logits", got, want).maxAbs).toBe(1e9);
 });
 
+test("a key that a window hides is compared with one that holds a number", () => {
+  const want = { shape: [1, 1, 2, 2], data: Float32Array.of(1, 0, 0, 3) };
+  const hidden = { shape: [1, 1, 2, 2], data: Float32Array.of(1, 0, -1e30, 3) };
+  const seen = { shape: [1, 1, 2, 2], data: Float32Array.of(1, 0, 0.5, 3) };
+  const hidesMore = { shape: [1, 1, 2, 2], data: Float32Array.of(-1e30, 0, -1e30, 3) };
+  expect(difference("blocks.0.attn.scores", hidden, want).maxAbs).toBe(0);
+  expect(difference("blocks.0.attn.scores", seen, want).maxAbs).toBe(0.5);
+  expect(difference("blocks.0.attn.scores", hidesMore, want).maxAbs).toBeGreaterThan(1e29);
+});
+
 test("unpad takes padding from the queries and the keys of a pattern", () => {
   const pattern = { shape: [1, 1, 3, 3], data: Float32Array.of(0, 0, 0, 0, 1, 0, 0, 0.25, 0.75) };
   expect(unpad("blocks.0.attn.pattern", pattern, 0, [0, 1, 1])).toEqual({

@@ -23,49 +23,81 @@ def llama3():
         attention_bias=True, mlp_bias=True, tie_word_embeddings=True))
 
 
+def scaled_llama(max_position_embeddings=64, **rope):
+    """A Llama whose wavelengths (6.3, 135, 2917 positions, unless stretched) are stretched."""
+    return lambda: LlamaForCausalLM(LlamaConfig(
+        **TOKENS, hidden_size=16, intermediate_size=24, num_hidden_layers=2, num_attention_heads=4, num_key_value_heads=2,
+        head_dim=6, max_position_embeddings=max_position_embeddings, rope_parameters={"rope_theta": 10000.0, **rope}))
+
+
 def as_transformers_4(config):
     """The same config as transformers 4 wrote it, so that both forms are read by the tests."""
     rope = config.pop("rope_parameters")
-    dtype = config.pop("dtype")
-    return config | {"rope_theta": rope["rope_theta"], "rope_scaling": None, "torch_dtype": dtype,
+    theta, kind = rope.pop("rope_theta"), rope.pop("rope_type")
+    scaling = None if kind == "default" else {"type": kind, **rope}
+    return config | {"rope_theta": theta, "rope_scaling": scaling, "torch_dtype": config.pop("dtype"),
                      "transformers_version": "4.57.1"}
 
 
-def sites(model):
-    body = model.model
+def visible(mask, window):
+    """Which keys each query may look at, [batch, 1, query, key]: `window` of them with its own, or all if None."""
+    place = torch.arange(mask.shape[1])
+    return causal(mask) if window is None else causal(mask) & (place[:, None] - place < window)
+
+
+def window_of(config, layer):
+    """How many keys a query of a layer looks at; None where it sees all."""
+    kinds = getattr(config, "layer_types", None)
+    return getattr(config, "sliding_window", None) if kinds is None or kinds[layer] == "sliding_attention" else None
+
+
+PRE_NORMS = dict(ln1="input_layernorm", ln2="post_attention_layernorm")
+
+
+def sites(model, norms=PRE_NORMS):
+    """Sites of Llama and its relatives; `norms` are a block's own by the site's name, the ones after a module with `_post`."""
+    body, config = model.model, model.config
+    scaled = getattr(body, "embedding_multiplier", 1.0)
+    has_post_norms = "ln1_post" in norms
+    names = ["self_attn", "self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj", "mlp", "mlp.gate_proj", "mlp.up_proj",
+             "mlp.down_proj", *norms.values()]
+    has_head_norms = hasattr(body.layers[0].self_attn, "q_norm")
+    names += ["self_attn.q_norm", "self_attn.k_norm"] * has_head_norms
     modules = {"embed": body.embed_tokens, "norm": body.norm}
     for i, block in enumerate(body.layers):
-        modules |= {f"{i}.{name}": block.get_submodule(name)
-                    for name in ["input_layernorm", "self_attn", "self_attn.q_proj", "self_attn.k_proj",
-                                 "self_attn.v_proj", "post_attention_layernorm", "mlp", "mlp.gate_proj", "mlp.up_proj",
-                                 "mlp.down_proj"]}
-        modules[f"{i}"] = block
+        modules |= {f"{i}.{name}": block.get_submodule(name) for name in names} | {f"{i}": block}
     seen = hooked(modules)
-    config = model.config
 
     def sites_of(run, mask, position_ids):
-        cos, sin = body.rotary_emb(seen["embed"][1], position_ids)
-        sites = {"embed": seen["embed"][1]}
+        sites = {"embed": seen["embed"][1] * scaled}
+        cos, sin = body.rotary_emb(sites["embed"], position_ids)
         for i, block in enumerate(body.layers):
             at, attn = f"blocks.{i}.", block.self_attn
+            of = lambda name: seen[f"{i}.{name}"]
             sites[at + "resid_pre"] = seen[f"{i}"][0]
-            x, y = seen[f"{i}.input_layernorm"]
-            sites[at + "ln1.normalized"] = rms_norm(x, block.input_layernorm, y)
-            q, k, v = (heads(seen[f"{i}.self_attn.{name}_proj"][1], attn.head_dim) for name in "qkv")
-            rot_q, rot_k = apply_rotary_pos_emb(q, k, cos, sin, unsqueeze_dim=2)
-            sites |= {at + "attn.q": q, at + "attn.k": k, at + "attn.v": v, at + "attn.rot_q": rot_q,
-                      at + "attn.rot_k": rot_k, at + "attn_out": seen[f"{i}.self_attn"][1]}
+            for site, name in norms.items():
+                sites[f"{at}{site}.normalized"] = rms_norm(of(name)[0], block.get_submodule(name), of(name)[1])
+            q, k, v = (heads(of(f"self_attn.{name}_proj")[1], attn.head_dim) for name in "qkv")
+            sites |= {at + "attn.q": q, at + "attn.k": k, at + "attn.v": v}
+            if has_head_norms:
+                q, k = of("self_attn.q_norm")[1].reshape(q.shape), of("self_attn.k_norm")[1].reshape(k.shape)
+                sites |= {at + "attn.q_norm": q, at + "attn.k_norm": k}
+            if getattr(attn, "use_rope", True):
+                q, k = apply_rotary_pos_emb(q, k, cos, sin, unsqueeze_dim=2)
+                sites |= {at + "attn.rot_q": q, at + "attn.rot_k": k}
+            sites[at + "resid_mid"] = of("mlp" if has_post_norms else norms["ln2"])[0]
+            sites |= {at + "mlp.gate": of("mlp.gate_proj")[1], at + "mlp.pre": of("mlp.up_proj")[1],
+                      at + "mlp.post": of("mlp.down_proj")[0], at + "resid_post": seen[f"{i}"][1]}
+            residual = getattr(block, "residual_multiplier", 1.0)
+            for own, module, norm in [("attn", "self_attn", "ln1_post"), ("mlp", "mlp", "ln2_post")]:
+                out = of(module)[1]
+                sites[f"{at}{own}_out"] = of(norms[norm])[1] if has_post_norms else out * residual
+                if has_post_norms or residual != 1:
+                    sites[f"{at}{own}.raw_out"] = out
             w_o = attn.o_proj.weight.T.reshape(config.num_attention_heads, attn.head_dim, config.hidden_size)
-            attention_sites(sites, at, rot_q, rot_k, v, run.attentions[i], causal(mask), w_o, attn.o_proj.bias,
-                            attn.scaling)
-            x, y = seen[f"{i}.post_attention_layernorm"]
-            sites[at + "resid_mid"] = x
-            sites[at + "ln2.normalized"] = rms_norm(x, block.post_attention_layernorm, y)
-            sites[at + "mlp.gate"] = seen[f"{i}.mlp.gate_proj"][1]
-            sites[at + "mlp.pre"] = seen[f"{i}.mlp.up_proj"][1]
-            sites[at + "mlp.post"] = seen[f"{i}.mlp.down_proj"][0]
-            sites[at + "mlp_out"] = seen[f"{i}.mlp"][1]
-            sites[at + "resid_post"] = seen[f"{i}"][1]
+            out = "attn.raw_out" if at + "attn.raw_out" in sites else "attn_out"
+            attention_sites(sites, at, q, k, v, run.attentions[i], visible(mask, window_of(config, i)), w_o,
+                            attn.o_proj.bias, attn.scaling, out=out)
         sites["ln_final.normalized"] = rms_norm(seen["norm"][0], body.norm, seen["norm"][1])
         return sites
 
@@ -75,4 +107,13 @@ def sites(model):
 RECIPES = [
     Recipe("llama", llama, sites, config=as_transformers_4, stored=dict(dtype=torch.bfloat16, max_shard_size="20KB")),
     Recipe("llama3-rope", llama3, sites),
+    # Greedy texts grow from 6 and 9 to 25 and 28 tokens: beyond the context of the first training in the last two.
+    Recipe("llama-rope-linear", scaled_llama(rope_type="linear", factor=4.0), sites, config=as_transformers_4),
+    Recipe("llama-rope-yarn", scaled_llama(rope_type="yarn", factor=4.0, original_max_position_embeddings=32, beta_fast=4.0,
+                                           beta_slow=0.5, max_position_embeddings=128), sites),
+    Recipe("llama-rope-dynamic", scaled_llama(rope_type="dynamic", factor=2.0, max_position_embeddings=16), sites,
+           config=as_transformers_4),
+    Recipe("llama-rope-longrope", scaled_llama(
+        rope_type="longrope", original_max_position_embeddings=12, short_factor=[1.0, 1.2, 1.5], long_factor=[1.5, 3.0, 6.0]),
+        sites),
 ]
