@@ -4,7 +4,7 @@ import { expect, test } from "vitest";
 
 import { readJson } from "../src/core/files.ts";
 import { loadNetwork, organisms } from "../src/index.ts";
-import { organismFolder } from "../src/organisms/load-network.ts";
+import { organismFolder } from "../src/organisms/place.ts";
 import type { Card } from "../src/organisms/train.ts";
 import { openFolder } from "../src/runtime/open-folder.ts";
 

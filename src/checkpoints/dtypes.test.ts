@@ -1,3 +1,5 @@
+import { Buffer } from "node:buffer";
+
 import * as fc from "fast-check";
 import { expect, test } from "vitest";
 
@@ -131,4 +133,9 @@ test.each([
 test("data of another kind is not encoded", () => {
   expect(encode("F32", Int32Array.of(1))).toBeUndefined();
   expect(encode("I64", Float32Array.of(1))).toBeUndefined();
+});
+
+test("numbers that lie askew in a Buffer are read too", () => {
+  const bytes = Buffer.concat([Buffer.alloc(1), Buffer.from(Float32Array.of(1.5, -2).buffer)]);
+  expect(decode("F32", bytes.subarray(1))).toEqual(Float32Array.of(1.5, -2));
 });

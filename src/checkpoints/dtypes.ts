@@ -195,6 +195,8 @@ function bytesOf(data: TensorData | Uint16Array): Uint8Array {
 
 /** The constructor arguments of a view of `bytes` with elements of `width` bytes; copies when they lie askew. */
 function aligned(bytes: Uint8Array, width: number): [ArrayBufferLike, number, number] {
-  const { buffer, byteOffset, byteLength } = bytes.byteOffset % width === 0 ? bytes : bytes.slice();
+  // not `slice`, which is another view when the bytes are Node's Buffer
+  const straight = bytes.byteOffset % width === 0 ? bytes : new Uint8Array(bytes);
+  const { buffer, byteOffset, byteLength } = straight;
   return [buffer, byteOffset, byteLength / width];
 }

@@ -4,7 +4,7 @@ import { expect, test } from "vitest";
 
 import { loadNetwork } from "../index.ts";
 import { organisms } from "./catalog.ts";
-import { organismFolder } from "./load-network.ts";
+import { organismFolder } from "./place.ts";
 
 test("a folder is opened by its path or by its URL", async () => {
   const byPath = await loadNetwork("test/golden/gpt2");

@@ -1,15 +1,14 @@
 // Types of 4 bits that look their numbers up in a table. Every function writes whole blocks: `bytes` to `out` from `at` on.
 
-import { halfAt } from "./gguf-half.ts";
+import { halfAt } from "./half.ts";
 
 /** Denser near zero than evenly spaced ones, as weights are. */
-const uneven = Int8Array.of(
-  ...[-127, -104, -83, -65, -49, -35, -22, -10],
-  ...[1, 13, 25, 38, 53, 69, 89, 113],
-);
+const uneven = Int8Array.from([
+  -127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113,
+]);
 
 /** Twice the numbers of the floating-point type E2M1. */
-const e2m1 = Int8Array.of(...[0, 1, 2, 3, 4, 6, 8, 12], ...[0, -1, -2, -3, -4, -6, -8, -12]);
+const e2m1 = Int8Array.from([0, 1, 2, 3, 4, 6, 8, 12, 0, -1, -2, -3, -4, -6, -8, -12]);
 
 /** Blocks of 32; x = d table[q]. */
 export function iq4nl(bytes: Uint8Array, out: Float32Array, at: number): void {

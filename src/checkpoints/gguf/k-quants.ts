@@ -1,7 +1,7 @@
 // The K types of llama.cpp: super-blocks of 256 numbers, cut into sub-blocks whose scales are themselves stored in few bits.
 // Every function writes whole blocks: `bytes` to `out` from `at` on.
 
-import { halfAt } from "./gguf-half.ts";
+import { halfAt } from "./half.ts";
 
 /** 16 sub-blocks of 16; x = d s q - dmin m, with 4 bits each for s and m and 2 for q. */
 export function q2k(bytes: Uint8Array, out: Float32Array, at: number): void {
@@ -94,7 +94,8 @@ export function q6k(bytes: Uint8Array, out: Float32Array, at: number): void {
       const lowShift = (row >> 1) * 4;
       const high = block + 128 + half * 32 + side;
       for (let i = 0; i < 16; i++) {
-        const q = ((bytes[low + i]! >> lowShift) & 15) | (((bytes[high + i]! >> (2 * row)) & 3) << 4);
+        const q =
+          ((bytes[low + i]! >> lowShift) & 15) | (((bytes[high + i]! >> (2 * row)) & 3) << 4);
         out[at + sub * 16 + i] = scale * (q - 32);
       }
     }

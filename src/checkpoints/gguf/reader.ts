@@ -1,6 +1,6 @@
 // Reads GGUF's little-endian values one after the other from the first bytes of a file.
 
-import { PatchClampError } from "../core/errors.ts";
+import { PatchClampError } from "../../core/errors.ts";
 
 /** Arrays of numbers stay typed arrays; arrays of booleans are bytes of 0 and 1. */
 export type MetadataValue = number | bigint | boolean | string | readonly string[] | NumberArray;
@@ -83,8 +83,10 @@ export class ByteReader {
     return count;
   }
 
-  text(what: string): string {
+  /** @param limit - the longest that it may be, in bytes */
+  text(what: string, limit = Infinity): string {
     const length = Number(this.u64());
+    if (length > limit) throw this.broken(`has ${what} of ${length} bytes; ${limit} is the limit.`);
     const start = this.#take(length, what);
     try {
       return this.#utf8.decode(this.#bytes.subarray(start, start + length));
@@ -135,7 +137,9 @@ export class ByteReader {
     }
     const bytes = count * Numbers.BYTES_PER_ELEMENT;
     const start = this.#take(bytes, `the numbers of "${key}"`);
-    const numbers = new Numbers(this.#bytes.slice(start, start + bytes).buffer);
+    // not `slice`, which Node's buffers understand as `subarray`
+    const copy = new Uint8Array(this.#bytes.subarray(start, start + bytes));
+    const numbers = new Numbers(copy.buffer);
     if (type === booleanType && numbers.some((bit: number | bigint) => bit > 1)) {
       throw this.broken(`has a boolean in "${key}" that is neither 0 nor 1.`);
     }

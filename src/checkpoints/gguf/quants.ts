@@ -1,12 +1,12 @@
 // How GGML stores numbers, and how they become float32: exactly what llama.cpp computes, since every product here fits a
 // float32 and only the last sum is rounded. Types: https://github.com/ggml-org/ggml/blob/master/docs/gguf.md
 
-import { PatchClampError } from "../core/errors.ts";
-import { bfloat16ToFloat32, decode } from "./dtypes.ts";
-import type { StoredDtype, TensorData } from "./dtypes.ts";
-import { iq4nl, iq4xs, mxfp4 } from "./gguf-iq.ts";
-import { q2k, q3k, q4k, q5k, q6k } from "./gguf-k-quants.ts";
-import { halfAt, halves } from "./gguf-half.ts";
+import { PatchClampError } from "../../core/errors.ts";
+import { decode, decodeInto } from "../dtypes.ts";
+import type { StoredDtype, TensorData } from "../dtypes.ts";
+import { iq4nl, iq4xs, mxfp4 } from "./iq-quants.ts";
+import { q2k, q3k, q4k, q5k, q6k } from "./k-quants.ts";
+import { halfAt } from "./half.ts";
 
 /**
  * Writes the numbers of whole blocks.
@@ -30,13 +30,22 @@ export interface GgmlType {
   readonly unpack: Unpack | undefined;
 }
 
-const float = (name: string, bytes: number, unpack: Unpack): GgmlType => ({
-  name,
+const float = (dtype: "F16" | "BF16" | "F64", bytes: number): GgmlType => ({
+  name: dtype,
   block: 1,
   bytes,
-  dtype: "F32",
-  unpack,
+  dtype,
+  unpack: (stored, out, at) =>
+    decodeInto(dtype, stored, out.subarray(at, at + stored.length / bytes)),
 });
+
+const float32: GgmlType = {
+  name: "F32",
+  block: 1,
+  bytes: 4,
+  dtype: "F32",
+  unpack: (stored, out, at) => out.set(decode("F32", stored) as Float32Array, at),
+};
 
 const integer = (name: string, bytes: number, dtype: StoredDtype): GgmlType => ({
   name,
@@ -55,8 +64,8 @@ const blocks = (name: string, block: number, bytes: number, unpack: Unpack): Ggm
 });
 
 const types: ReadonlyMap<number, GgmlType> = new Map([
-  [0, float("F32", 4, (bytes, out, at) => out.set(decode("F32", bytes) as Float32Array, at))],
-  [1, float("F16", 2, f16)],
+  [0, float32],
+  [1, float("F16", 2)],
   [2, blocks("Q4_0", 32, 18, q4n0)],
   [3, blocks("Q4_1", 32, 20, q4n1)],
   [6, blocks("Q5_0", 32, 22, q5n0)],
@@ -73,8 +82,8 @@ const types: ReadonlyMap<number, GgmlType> = new Map([
   [25, integer("I16", 2, "I32")],
   [26, integer("I32", 4, "I32")],
   [27, integer("I64", 8, "I64")],
-  [28, float("F64", 8, f64)],
-  [30, float("BF16", 2, (bytes, out, at) => out.set(bfloat16ToFloat32(words(bytes)), at))],
+  [28, float("F64", 8)],
+  [30, float("BF16", 2)],
   [39, blocks("MXFP4", 32, 17, mxfp4)],
 ]);
 
@@ -117,22 +126,7 @@ export function ggmlType(path: string, tensor: string, id: number): GgmlType {
 /** The numbers of an integer tensor; 16 bits arrive as 32. */
 export function integers({ name, dtype }: GgmlType, bytes: Uint8Array): TensorData {
   if (name !== "I16") return decode(dtype, bytes);
-  return Int32Array.from(new Int16Array(bytes.slice().buffer));
-}
-
-function words(bytes: Uint8Array): Uint16Array {
-  const { buffer, byteOffset, byteLength } = bytes.byteOffset % 2 === 0 ? bytes : bytes.slice();
-  return new Uint16Array(buffer, byteOffset, byteLength / 2);
-}
-
-function f16(bytes: Uint8Array, out: Float32Array, at: number): void {
-  const table = halves();
-  for (const word of words(bytes)) out[at++] = table[word]!;
-}
-
-function f64(bytes: Uint8Array, out: Float32Array, at: number): void {
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  for (let i = 0; i < bytes.length; i += 8) out[at++] = view.getFloat64(i, true);
+  return Int32Array.from(new Int16Array(new Uint8Array(bytes).buffer));
 }
 
 // Every block below begins with a scale d and, where its lowest value is not fixed, an offset m, both in half precision. Then,

@@ -1,8 +1,9 @@
 // Reads a tensor that is put together from stored pieces, such as the slice of a stack of experts or rows in another order,
 // straight into one array of its final size.
 
-import type { Files } from "../core/files.ts";
-import type { GgufTensor } from "./gguf-header.ts";
+import { PatchClampError } from "../../core/errors.ts";
+import type { Files } from "../../core/files.ts";
+import type { GgufTensor } from "./header.ts";
 
 /** Stored bytes that are read and unpacked at once. */
 const chunkBytes = 1 << 23;
@@ -44,6 +45,7 @@ export interface Assembly {
  * @param path - of the GGUF file within `files`
  * @param chunk - stored bytes to read at once
  * @returns `size` numbers
+ * @throws PatchClampError `DTYPE_MISMATCH` for a piece of an integer tensor
  */
 export async function assembled(
   files: Files,
@@ -70,7 +72,13 @@ async function readPiece(
 ): Promise<void> {
   const { source, start = 0, count = source.size - start, rows } = piece;
   const { block, bytes: blockBytes, unpack } = source.type;
-  if (unpack === undefined) return;
+  if (unpack === undefined) {
+    throw new PatchClampError("DTYPE_MISMATCH", {
+      where: "openGguf",
+      problem: `tensor "${source.name}" in ${path} is ${source.type.name}, not floating-point.`,
+      facts: { path, tensor: source.name },
+    });
+  }
   const unit = Math.max(block, rows?.length ?? 1);
   const unitBytes = (unit / block) * blockBytes;
   const step = Math.max(1, Math.floor(chunk / unitBytes)) * unit;

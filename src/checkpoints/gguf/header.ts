@@ -1,12 +1,12 @@
 // The head of a GGUF file: metadata by key, then a table of tensors, then the tensors' bytes. Nothing it says is believed
 // before it is checked against the size of the file.
 
-import { PatchClampError } from "../core/errors.ts";
-import type { Files } from "../core/files.ts";
-import { ByteReader, RanOut } from "./gguf-reader.ts";
-import type { MetadataValue } from "./gguf-reader.ts";
-import { ggmlType } from "./gguf-quants.ts";
-import type { GgmlType } from "./gguf-quants.ts";
+import { PatchClampError } from "../../core/errors.ts";
+import type { Files } from "../../core/files.ts";
+import { ByteReader, RanOut } from "./reader.ts";
+import type { MetadataValue } from "./reader.ts";
+import { ggmlType } from "./quants.ts";
+import type { GgmlType } from "./quants.ts";
 
 /** A tensor as the file holds it. */
 export interface GgufTensor {
@@ -31,6 +31,7 @@ export interface GgufHeader {
 const firstWindowBytes = 1 << 22;
 /** What the format's reference implementation takes. */
 const maxAxes = 4;
+const maxKeyBytes = 65535;
 const defaultAlignment = 32;
 
 /**
@@ -59,7 +60,7 @@ function parseGgufHeader(reader: ByteReader): GgufHeader {
   const metadataCount = reader.count("metadata entries");
   const metadata = new Map<string, MetadataValue>();
   for (let i = 0; i < metadataCount; i++) {
-    const key = reader.text("a metadata key");
+    const key = reader.text("a metadata key", maxKeyBytes);
     if (metadata.has(key)) throw reader.broken(`has the metadata key "${clip(key)}" twice.`);
     metadata.set(key, reader.value(key));
   }
@@ -114,7 +115,7 @@ interface TensorEntry extends Omit<GgufTensor, "begin" | "end"> {
 }
 
 function readEntry(reader: ByteReader, alignment: number): TensorEntry {
-  const name = reader.text("a tensor's name");
+  const name = reader.text("a tensor's name", maxKeyBytes);
   const wrong = (problem: string): PatchClampError =>
     reader.broken(`holds a tensor "${clip(name)}" that ${problem}`);
   const axes = reader.u32();

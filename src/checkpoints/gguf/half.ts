@@ -1,10 +1,10 @@
-import { float16ToFloat32 } from "./dtypes.ts";
+import { float16ToFloat32 } from "../dtypes.ts";
 
 /** All 65,536 half-precision numbers, made when first needed. */
 let table: Float32Array | undefined;
 
 /** Half-precision numbers by their bits. */
-export function halves(): Float32Array {
+function halves(): Float32Array {
   table ??= float16ToFloat32(Uint16Array.from({ length: 0x10000 }, (_, bits) => bits));
   return table;
 }

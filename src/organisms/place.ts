@@ -1,0 +1,61 @@
+// What a place names: an organism that comes with the package, a repository of a model hub, a GGUF file, or a folder.
+
+import type { HubOptions } from "../checkpoints/hub/hub.ts";
+import type { CheckpointSource } from "../checkpoints/load.ts";
+import { openSource } from "../checkpoints/load.ts";
+import { PatchClampError } from "../core/errors.ts";
+import type { Files } from "../core/files.ts";
+import { openFolder } from "../runtime/open-folder.ts";
+import { organisms } from "./catalog.ts";
+
+/** Options of `openPlace`. */
+export interface PlaceOptions {
+  /** How repositories of a hub are reached and where they are kept. */
+  hub?: HubOptions;
+}
+
+/**
+ * Opens the checkpoint at a place.
+ *
+ * @param place - `organism:NAME`; `hf:org/name` or `hf:org/name@revision`, with `:FILE.gguf` behind it for one file of it; the path of
+ * a GGUF file; or a folder in Hugging Face layout (in a browser its URL)
+ * @throws PatchClampError `UNKNOWN_NAME` when there is no such organism, and what `hubFiles`, `openSource` and `openGguf` throw
+ */
+export async function openPlace(
+  place: string,
+  options: PlaceOptions = {},
+): Promise<CheckpointSource> {
+  const { hub } = options;
+  const organism = /^organism:(.*)$/.exec(place)?.[1];
+  if (organism !== undefined) return openSource(openFolder(organismFolder(organism)));
+  const [, repository, file] = /^hf:([^:]*)(?::(.*))?$/.exec(place) ?? [];
+  if (repository !== undefined) {
+    // loaded here, so that who opens folders only pays nothing for it
+    const { hubFiles } = await import("../checkpoints/hub/hub.ts");
+    return openAt(await hubFiles(repository, hub), file);
+  }
+  const [, folder = ".", name] = /^(?:(.*)[/\\])?([^/\\]+\.gguf)$/.exec(place) ?? [];
+  return name === undefined ? openSource(openFolder(place)) : openAt(openFolder(folder), name);
+}
+
+async function openAt(files: Files, file: string | undefined): Promise<CheckpointSource> {
+  if (file === undefined) return openSource(files);
+  const { openGguf } = await import("../checkpoints/gguf/gguf.ts");
+  return openGguf(files, file);
+}
+
+/**
+ * Where an organism's files lie, as a URL.
+ *
+ * @throws PatchClampError `UNKNOWN_NAME` when there is no organism of that name
+ */
+export function organismFolder(name: string): string {
+  if (!organisms.some((organism) => organism.name === name)) {
+    throw new PatchClampError("UNKNOWN_NAME", {
+      where: "loadNetwork",
+      problem: `there is no organism "${name}".`,
+      fix: `the organisms are ${organisms.map((organism) => `organism:${organism.name}`).join(", ")}.`,
+    });
+  }
+  return new URL(`../../organisms/${name}`, import.meta.url).href;
+}
