@@ -13,6 +13,9 @@ export {
   type LoadOptions,
   type NetworkToSave,
 } from "./checkpoints/load.ts";
+export { applyChatTemplate, type ChatMessage, type ChatOptions } from "./checkpoints/chat.ts";
+export { hubFiles, type HubOptions, type HubProgress } from "./checkpoints/hub/hub.ts";
+export { directoryFiles, pickedFiles } from "./checkpoints/picked-files.ts";
 export { architectures, gpt2Family, llamaFamily } from "./architectures/index.ts";
 export { loadNetwork } from "./organisms/load-network.ts";
 export { organisms } from "./organisms/catalog.ts";

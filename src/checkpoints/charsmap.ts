@@ -1,5 +1,4 @@
-import { AlignedText } from "./tokenizer-text.ts";
-import type { Edit } from "./tokenizer-text.ts";
+import type { AlignedText, Edit } from "./tokenizer-text.ts";
 
 /**
  * SentencePiece's table of replacements, as Python's `tokenizers` applies it.
@@ -31,8 +30,9 @@ export function charsmapNormaliser(base64: string): (text: AlignedText) => Align
 }
 
 function* edits(text: string, lookUp: (piece: string) => string | undefined): Iterable<Edit> {
-  for (const { segment, index } of graphemes.segment(text)) {
-    const whole = utf8.encode(segment).length < 6 ? lookUp(segment) : undefined;
+  for (const { segment, index } of graphemesOf(text)) {
+    const isShort = segment.length === 1 || utf8.encode(segment).length < 6;
+    const whole = isShort ? lookUp(segment) : undefined;
     if (whole !== undefined) {
       yield { start: index, end: index + segment.length, text: whole };
       continue;
@@ -46,6 +46,20 @@ function* edits(text: string, lookUp: (piece: string) => string | undefined): It
   }
 }
 
+// Graphemes in order; ASCII between ASCII is taken by itself, since the segmenter is slow.
+function* graphemesOf(text: string): Iterable<{ segment: string; index: number }> {
+  for (const { 0: run, index } of text.matchAll(asciiOrRun)) {
+    if (run.length === 1) yield { segment: run, index };
+    else {
+      for (const part of graphemes.segment(run)) {
+        yield { segment: part.segment, index: index + part.index };
+      }
+    }
+  }
+}
+
+/** A run has the ASCII character before and after it, which marks may belong to. */
+const asciiOrRun = /\r\n|(?:\p{ASCII}?\P{ASCII})+\p{ASCII}?|\p{ASCII}/gu;
 const graphemes = new Intl.Segmenter(undefined, { granularity: "grapheme" });
 const utf8 = new TextEncoder();
 

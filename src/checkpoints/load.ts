@@ -17,7 +17,7 @@ import type { Checkpoint } from "./checkpoint.ts";
 import { openCheckpoint } from "./checkpoint.ts";
 import { readParams, storedParams } from "./params.ts";
 import { saveCheckpoint } from "./save.ts";
-import { loadTokenizer } from "./tokenizer.ts";
+import { hasTokenizer, loadTokenizer } from "./tokenizer.ts";
 
 /** Options of `openNetwork`. */
 export interface LoadOptions {
@@ -46,7 +46,7 @@ export interface CheckpointSource {
 export async function openSource(files: Files): Promise<CheckpointSource> {
   const config = await readJson("loadNetwork", files, "config.json");
   const checkpoint = await openCheckpoint(files);
-  const tokenizer = (await files.exists("tokenizer.json")) ? await loadTokenizer(files) : undefined;
+  const tokenizer = (await hasTokenizer(files)) ? await loadTokenizer(files) : undefined;
   return { name: files.name, config, checkpoint, tokenizer };
 }
 
@@ -70,7 +70,9 @@ export async function familyParts<K extends AnyFamily["kind"]>(
 ): Promise<FamilyParts<K>> {
   const family = await familyOfKind(where, name, { json, kind });
   const config = family.config(json, where) as FamilyParts<K>["config"];
-  const layout = family.layout(config);
+  // the config is what this family's own reader gave
+  const layoutOf = family.layout as (own: unknown) => readonly ParamEntry[];
+  const layout = layoutOf(config);
   checkMemory(where, name, layout);
   return { family, config, params: readParams(checkpoint, layout, family) };
 }

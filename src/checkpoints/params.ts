@@ -16,6 +16,8 @@ import type { TensorToStore } from "./safetensors.ts";
 export interface ReadOptions {
   /** A start of names that the checkpoint may leave out. Default: none. */
   readonly optionalPrefix?: string;
+  /** Ends of names that the checkpoint may write otherwise, by the layout's. Default: none. */
+  readonly formerEnds?: Readonly<Record<string, string>>;
   /** Tensors that are of no use. Default: none. */
   readonly unused?: RegExp;
 }
@@ -40,14 +42,14 @@ export function readParams(
   layout: readonly ParamEntry[],
   options: ReadOptions = {},
 ): Tree<Tensor> {
-  const { optionalPrefix = "" } = options;
-  const names = layout.map(({ name }) => storedName(checkpoint, name, optionalPrefix));
+  const names = layout.map(({ name }) => storedName(checkpoint, name, options));
   checkAllUsed(checkpoint, new Set(names), options);
   const enter = gate(READERS);
   const wholes = new SharedReads(checkpoint, names);
   return treeOf(
-    layout.map((entry, i): [string, Tensor] => {
+    layout.flatMap((entry, i): [string, Tensor][] => {
       const name = names[i]!;
+      if (entry.isOptional === true && !checkpoint.has(name)) return [];
       checkShape(checkpoint, name, entry);
       const range = rangeOf(entry);
       const load = async (): Promise<Float32Array> => {
@@ -55,10 +57,8 @@ export function readParams(
         const data = await checkpoint.float32(name, range);
         return data.length === sizeOf(entry.shape) ? data : data.subarray(...range);
       };
-      return [
-        entry.path,
-        fromSource(() => enter(load), { shape: entry.shape, dtype: "float32" }, name),
-      ];
+      const tensor = fromSource(() => enter(load), { shape: entry.shape, dtype: "float32" }, name);
+      return [[entry.path, tensor]];
     }),
   );
 }
@@ -84,9 +84,17 @@ class SharedReads {
   }
 }
 
-function storedName({ has }: Checkpoint, name: string, prefix: string): string {
-  const bare = name.startsWith(prefix) ? name.slice(prefix.length) : name;
-  return !has(name) && has(bare) ? bare : name;
+/** The name that a checkpoint has of those that a tensor may have; the layout's where it has none. */
+function storedName({ has }: Checkpoint, name: string, options: ReadOptions): string {
+  const { optionalPrefix = "", formerEnds = {} } = options;
+  const former = Object.entries(formerEnds)
+    .filter(([end]) => name.endsWith(end))
+    .map(([end, was]) => name.slice(0, -end.length) + was);
+  const whole = [name, ...former];
+  const bare = whole
+    .filter((own) => own.startsWith(optionalPrefix))
+    .map((own) => own.slice(optionalPrefix.length));
+  return [...whole, ...bare].find(has) ?? name;
 }
 
 function checkAllUsed(
@@ -136,9 +144,11 @@ export async function storedParams(
   checkTree(byPath, layout);
   const stored: Record<string, { shape: readonly number[]; data: Float32Array }> = {};
   for (const entry of layout) {
+    const tensor = byPath.get(entry.path);
+    if (tensor === undefined) continue;
     const shape = storedShape(entry);
     stored[entry.name] ??= { shape, data: new Float32Array(sizeOf(shape)) };
-    const own = (await byPath.get(entry.path)!.data()) as Float32Array;
+    const own = (await tensor.data()) as Float32Array;
     pack(own, entry, stored[entry.name]!.data);
   }
   return stored;
@@ -147,9 +157,10 @@ export async function storedParams(
 function checkTree(byPath: ReadonlyMap<string, Tensor>, layout: readonly ParamEntry[]): void {
   const where = "saveNetwork";
   const fix = "save the config.json that these parameters belong to.";
-  for (const { path, shape } of layout) {
+  for (const { path, shape, isOptional = false } of layout) {
     const found = byPath.get(path)?.shape;
     if (found === undefined) {
+      if (isOptional) continue;
       const problem = `the parameters lack "${path}", which config.json asks for.`;
       throw new PatchClampError("UNKNOWN_NAME", { where, problem, fix, facts: { path } });
     }

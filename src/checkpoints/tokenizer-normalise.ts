@@ -48,7 +48,8 @@ const builders: Readonly<Record<string, Builder<Normalise>>> = {
   },
   Prepend: (json) => {
     const { prepend } = z.object({ prepend: z.string() }).parse(json);
-    return (text) => (text.length === 0 ? text : text.rewrite([{ start: 0, end: 0, text: prepend }]));
+    return (text) =>
+      text.length === 0 ? text : text.rewrite([{ start: 0, end: 0, text: prepend }]);
   },
   Replace: (json) => {
     const { pattern, content } = replaceSchema.parse(json);
@@ -72,9 +73,9 @@ const bertSchema = z.object({
   lowercase: z.boolean().default(true),
 });
 
-const nmtRemoved = /[\u0001-\u0008\u000B\u000E-\u001F\u007F\u008F\u009F]/gu;
-const nmtSpaces =
-  /[\t\n\f\r\u1680\u200B-\u200F\u2028\u2029\u2581\uFEFF\uFFFD]/gu;
+/** What SentencePiece's `nmt` rules remove: control characters but for tab, line breaks and most of the second block. */
+const nmtRemoved = /(?![\0\t\n\f\r\u0080-\u008E\u0090-\u009E])\p{Cc}/gu;
+const nmtSpaces = /[\t\n\f\r\u1680\u200B-\u200F\u2028\u2029\u2581\uFEFF\uFFFD]/gu;
 
 const lowercase: Normalise = (text) =>
   text.replace(/[\p{Lu}\p{Lt}\p{Changes_When_Lowercased}]/gu, (char) => char.toLowerCase());

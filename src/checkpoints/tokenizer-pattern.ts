@@ -1,8 +1,7 @@
-import { SplitPreTokenizer } from "@huggingface/tokenizers";
 import type { z } from "zod";
 
 import type { patternSchema } from "./tokenizer-component.ts";
-
+import { SplitPreTokenizer } from "./tokenizer-library.ts";
 
 type PatternJson = z.output<typeof patternSchema>;
 
@@ -21,12 +20,17 @@ export function regExpOf(pattern: PatternJson): RegExp {
     behavior: "Isolated",
     invert: false,
   });
-  return splitter.pattern!;
+  return splitter.pattern;
 }
 
 /** Matches any of the texts, the longest first. */
 export function literal(texts: readonly string[]): RegExp {
   const longestFirst = texts.toSorted((a, b) => b.length - a.length);
-  const escaped = longestFirst.map((text) => text.replace(/[\\^$.*+?()[\]{}|/]/gu, String.raw`\$&`));
+  const escaped = longestFirst.map((text) =>
+    text.replace(/[\\^$.*+?()[\]{}|/]/gu, String.raw`\$&`),
+  );
   return new RegExp(escaped.join("|"), "gu");
 }
+
+/** The inside of a character class: what Rust's regular expressions call a word character. */
+export const wordCharacters = String.raw`\p{Alphabetic}\p{M}\p{Nd}\p{Pc}\p{Join_Control}`;

@@ -1,5 +1,8 @@
+import * as fc from "fast-check";
 import { expect, test } from "vitest";
 
+import { readTokenizers, tokenizerFolder } from "../../test/golden/tokenizers/read.ts";
+import { PatchClampError } from "../core/errors.ts";
 import { memoryFiles } from "../core/files.ts";
 import { loadTokenizer, makeTokenizer } from "./tokenizer.ts";
 
@@ -54,6 +57,79 @@ test("the tokens that begin, end and fill a text come from tokenizer_config.json
   expect([tokenizer.bos, tokenizer.eos, tokenizer.pad]).toEqual([3, 3, undefined]);
 });
 
+test("every token that ends a text stops generation, the one named first", async () => {
+  const tokenizer = await loadTokenizer(
+    folder({
+      "tokenizer.json": byteLevel,
+      "config.json": { eos_token_id: 0 },
+      "generation_config.json": { eos_token_id: [1, 3] },
+      "tokenizer_config.json": { eos_token: "<|endoftext|>" },
+    }),
+  );
+  expect([tokenizer.eos, tokenizer.stops]).toEqual([3, [3, 1]]);
+  expect(makeTokenizer("tiny", byteLevel).stops).toEqual([]);
+});
+
+test("special tokens have the config's names, given as text or as ids", () => {
+  const tokenizer = makeTokenizer("tiny", byteLevel, {
+    bos_token: { content: "ab" },
+    eos_token_id: 3,
+    extra_special_tokens: { image_token: "." },
+  });
+  expect(tokenizer.specialTokens).toEqual({
+    bos_token: "ab",
+    eos_token: "<|endoftext|>",
+    image_token: ".",
+  });
+});
+
+test("tokens that the config calls special are found in the text and left out of it", () => {
+  const config = { additional_special_tokens: ["b"], added_tokens: { "<new>": 7 } };
+  const tokenizer = makeTokenizer("tiny", byteLevel, config);
+  expect(tokenizer.encode("ab<new>a")).toEqual([0, 1, 7, 0]);
+  expect(tokenizer.decode([0, 1, 7, 0], { skipSpecialTokens: true })).toBe("a<new>a");
+  expect([tokenizer.isSpecial(1), tokenizer.isSpecial(7)]).toEqual([true, false]);
+});
+
+test.each([
+  ["a text", { chat_template: "a" }, { default: "a" }],
+  ["a list", { chat_template: [{ name: "rag", template: "b" }] }, { rag: "b" }],
+  ["none", {}, {}],
+])("a chat template is read from %s in tokenizer_config.json", async (_case, config, expected) => {
+  const files = folder({ "tokenizer.json": byteLevel, "tokenizer_config.json": config });
+  expect((await loadTokenizer(files)).chatTemplates).toEqual(expected);
+});
+
+test("chat_template.jinja comes before tokenizer_config.json, and that before chat_template.json", async () => {
+  const json = (of: unknown): string => JSON.stringify(of);
+  const both = {
+    "tokenizer.json": json(byteLevel),
+    "chat_template.json": json({ chat_template: "last" }),
+    "tokenizer_config.json": json({ chat_template: "second" }),
+  };
+  const first = await loadTokenizer(memoryFiles({ ...both, "chat_template.jinja": "first" }));
+  const second = await loadTokenizer(memoryFiles(both));
+  const last = await loadTokenizer(memoryFiles({ ...both, "tokenizer_config.json": "{}" }));
+  expect([first, second, last].map(({ chatTemplates }) => chatTemplates["default"])).toEqual([
+    "first",
+    "second",
+    "last",
+  ]);
+});
+
+test("spaces before punctuation go only where the config asks for it, and never for BPE", () => {
+  const cleans = { clean_up_tokenization_spaces: true };
+  expect(makeTokenizer("tiny", byteLevel, cleans).decode([4, 2, 6])).toBe("ab .");
+  const words = {
+    ...byteLevel,
+    decoder: null,
+    model: { type: "WordLevel", vocab: { a: 0, ".": 1, "n't": 2 } },
+    added_tokens: [],
+  };
+  expect(makeTokenizer("tiny", words, cleans).decode([0, 2, 1])).toBe("an't.");
+  expect(makeTokenizer("tiny", words).decode([0, 2, 1])).toBe("a n't .");
+});
+
 test("what tokenizer_config.json leaves open is read from config.json, the first of several", async () => {
   const tokenizer = await loadTokenizer(
     folder({
@@ -63,14 +139,6 @@ test("what tokenizer_config.json leaves open is read from config.json, the first
     }),
   );
   expect([tokenizer.bos, tokenizer.eos, tokenizer.pad]).toEqual([3, 0, 1]);
-});
-
-test("a folder without a tokenizer is refused with how to write one", async () => {
-  await expect(loadTokenizer(folder({ "config.json": {} }))).rejects
-    .toThrowErrorMatchingInlineSnapshot(`
-    [PatchClampError: loadTokenizer: tiny has no tokenizer.json.
-      fix: write one in Python: AutoTokenizer.from_pretrained(folder).save_pretrained(folder).]
-  `);
 });
 
 test("a tokenizer that is not JSON is refused", async () => {
@@ -89,7 +157,21 @@ test.each([
   ["a pre-tokenizer of no known type", { ...byteLevel, pre_tokenizer: { type: "Magic" } }],
 ])("%s is refused as a tokenizer", (_case, json) => {
   expect(() => makeTokenizer("tiny", json)).toThrow(
-    "tokenizer.json of tiny describes no tokenizer that @huggingface/tokenizers runs",
+    "the tokenizer of tiny is none that can be run: ",
+  );
+});
+
+test("what is wrong with a tokenizer.json is named", () => {
+  const of = (changes: object) => (): unknown =>
+    makeTokenizer("tiny", { ...byteLevel, ...changes });
+  expect(of({ pre_tokenizer: { type: "Magic" } })).toThrowErrorMatchingInlineSnapshot(
+    `[PatchClampError: loadTokenizer: the tokenizer of tiny is none that can be run: its pre_tokenizer is of the unknown type "Magic".]`,
+  );
+  expect(of({ model: { type: "BPE", vocab: {} } })).toThrowErrorMatchingInlineSnapshot(
+    `[PatchClampError: loadTokenizer: the tokenizer of tiny is none that can be run: "merges": not a list of pairs of tokens.]`,
+  );
+  expect(of({ added_tokens: [{ id: -1, content: "" }] })).toThrowErrorMatchingInlineSnapshot(
+    `[PatchClampError: loadTokenizer: the tokenizer of tiny is none that can be run: "added_tokens.0.id": Too small: expected number to be >=0.]`,
   );
 });
 
@@ -117,3 +199,74 @@ test("a word without a token is refused where there is no unknown token", () => 
     `[PatchClampError: tokenizer: tiny has no token for "zork" and no unknown token.]`,
   );
 });
+
+/** A copy of JSON in which one value, somewhere, is another. */
+function mutated(json: unknown, path: readonly number[], value: unknown): unknown {
+  const [step, ...rest] = path;
+  if (step === undefined || typeof json !== "object" || json === null) return value;
+  const keys = Object.keys(json);
+  if (keys.length === 0) return value;
+  const key = keys[step % keys.length]!;
+  const inner = mutated((json as Record<string, unknown>)[key], rest, value);
+  if (Array.isArray(json)) return json.with(Number(key), inner);
+  return { ...json, [key]: inner };
+}
+
+const { all } = await readTokenizers();
+
+const outcome = async (make: () => unknown): Promise<unknown> => {
+  try {
+    return await make();
+  } catch (error) {
+    return error;
+  }
+};
+
+test("any tokenizer.json gives a tokenizer that encodes, or a PatchClampError", async () => {
+  const change = fc.tuple(
+    fc.array(fc.nat(400), { minLength: 1, maxLength: 5 }),
+    fc.oneof(
+      fc.jsonValue({ maxDepth: 2 }),
+      fc.constantFrom(null, -1, 1e9, "", "Sequence", "[", "(?i", [[]]),
+    ),
+  );
+  await fc.assert(
+    fc.asyncProperty(fc.constantFrom(...all), change, async ({ json }, [path, value]) => {
+      const result = await outcome(() => {
+        const tokenizer = makeTokenizer("fuzzed", mutated(json, path, value));
+        const ids = tokenizer.encode("The cat: naïve 日本 👍 <s>\n 12");
+        return tokenizer.decode(ids);
+      });
+      expect(typeof result === "string" || result instanceof PatchClampError).toBe(true);
+    }),
+    { seed: 5, numRuns: 400 },
+  );
+});
+
+test.each(["bpe.model", "unigram.model", "ranks.tiktoken"])(
+  "any bytes in place of %s give a tokenizer or a PatchClampError",
+  async (path) => {
+    const whole = await tokenizerFolder.read(path);
+    const damage = fc.oneof(
+      fc.uint8Array({ maxLength: 60 }),
+      fc.nat(whole.length).map((end) => whole.slice(0, end)),
+      fc
+        .array(fc.tuple(fc.nat(whole.length - 1), fc.nat(255)), { minLength: 1, maxLength: 6 })
+        .map((edits) => {
+          const copy = whole.slice();
+          for (const [at, byte] of edits) copy[at] = byte;
+          return copy;
+        }),
+    );
+    await fc.assert(
+      fc.asyncProperty(damage, async (bytes) => {
+        const result = await outcome(async () => {
+          const tokenizer = await loadTokenizer(memoryFiles({ "tokenizer.model": bytes }));
+          return tokenizer.decode(tokenizer.encode("The cat: 日本 👍"));
+        });
+        expect(typeof result === "string" || result instanceof PatchClampError).toBe(true);
+      }),
+      { seed: 6, numRuns: 200 },
+    );
+  },
+);
