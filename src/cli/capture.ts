@@ -3,10 +3,10 @@
 import { PatchClampError } from "../core/errors.ts";
 import { writeSafetensors } from "../checkpoints/safetensors.ts";
 import type { LanguageNetwork } from "../network/language.ts";
-import { loadNetwork } from "../organisms/load-network.ts";
 import { report, table } from "../report/index.ts";
 import type { Report } from "../report/index.ts";
 import { command } from "./command.ts";
+import { openLanguage } from "./network.ts";
 import { flag, networkOperand, promptOperand, texts } from "./options.ts";
 import { readPrompt } from "./prompt.ts";
 import type { ReadPrompt } from "./prompt.ts";
@@ -96,10 +96,10 @@ export const capture = command({
     'capture "Mira found her red kite." --site "blocks.*.resid_post"',
     'capture "Mira found her red kite." --site blocks.1.attn.pattern --out pattern.safetensors',
   ],
-  run: async ({ operands, options, note }) => {
-    const net = await loadNetwork(operands["network"]!);
+  run: async ({ host, operands, options, note }) => {
+    const net = await openLanguage(host, operands["network"]!);
     const text = operands["prompt"]!;
-    const prompt = readPrompt(net, text, options.ids);
+    const prompt = readPrompt(net, text, { isIds: options.ids });
     if (prompt.warning !== undefined) note(prompt.warning);
     const captured = await captureSites(net, prompt, options.site);
     const tensors = Object.fromEntries(

@@ -7,6 +7,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { cli } from "../../test/cli-host.ts";
 import { readSafetensors } from "../checkpoints/safetensors.ts";
 import { openNetwork } from "../index.ts";
+import { tinyFiles } from "../../test/tiny.ts";
 import { nodeFiles } from "../runtime/node-files.ts";
 import { commands } from "./cli.ts";
 
@@ -209,4 +210,35 @@ test("options after a subcommand belong to it", async () => {
 test("organisms --json lists organism:stories", async () => {
   const { stdout } = await cli("organisms", "--json");
   expect(JSON.parse(stdout)).toMatchObject([{ name: "organism:stories" }]);
+});
+
+test("run --chat writes the prompt in the network's chat template", async () => {
+  const place = join(folder, "chat");
+  const from = await tinyFiles("llama", {
+    words: ["user", "assistant", "system", "hello", "calm"],
+  });
+  const to = nodeFiles(place);
+  for (const file of await from.list()) await to.write(file, await from.read(file));
+  const template =
+    "{% for m in messages %}{{ m.role }} {{ m.content }} {% endfor %}{% if add_generation_prompt %}assistant{% endif %}";
+  await to.write("chat_template.jinja", new TextEncoder().encode(template));
+  const plain = ["run", place, "hello", "--max-tokens", "1", "--json"];
+  const tokensOf = async (...args: string[]): Promise<string[]> => {
+    const { stdout } = await cli(...plain, ...args);
+    return (JSON.parse(stdout) as { tokens: string[] }).tokens;
+  };
+  expect(await tokensOf("--chat")).toEqual(["user", "hello", "assistant"]);
+  expect(await tokensOf("--system", "calm")).toEqual([
+    ...["system", "calm", "user", "hello", "assistant"],
+  ]);
+});
+
+test("a network without a chat template says so", async () => {
+  const { exitCode, stderr } = await cli("run", "organism:stories", "Mira", "--chat");
+  expect(exitCode).toBe(1);
+  expect(stderr).toMatchInlineSnapshot(`
+    "applyChatTemplate: organism:stories has no chat template: it was trained on plain text, or its template was not kept.
+      fix: write the prompt yourself, or put the template beside the weights as chat_template.jinja.
+    "
+  `);
 });

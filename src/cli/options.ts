@@ -65,7 +65,7 @@ function toNumbers(given: string): readonly number[] {
 /** The network of a command. */
 export const networkOperand: Operand = {
   name: "network",
-  help: "organism:NAME, or a folder in Hugging Face layout",
+  help: "organism:NAME, a folder in Hugging Face layout, hf:org/name@revision, or a GGUF file",
   default: "organism:stories",
 };
 

@@ -1,5 +1,6 @@
 // What the user typed as a prompt, and the text that a network adds to it.
 
+import { applyChatTemplate } from "../checkpoints/chat.ts";
 import { PatchClampError } from "../core/errors.ts";
 import { plural } from "../core/text.ts";
 import type { LanguageNetwork } from "../network/language.ts";
@@ -13,14 +14,27 @@ export interface ReadPrompt {
   readonly warning: string | undefined;
 }
 
+/** How a prompt is written. */
+export interface PromptForm {
+  /** A list of token ids, such as `2,17,9`. */
+  readonly isIds?: boolean;
+  /** A message, which goes into the network's chat template; with a system message before it where there is one. */
+  readonly chat?: { readonly system: string | undefined } | undefined;
+}
+
 /**
  * Reads a prompt.
  *
- * @param isIds - whether the prompt is a list of token ids, such as `2,17,9`
- * @throws PatchClampError `BAD_INPUT` when it is empty, is not a list of ids, or does not fit the network
+ * @throws PatchClampError `BAD_INPUT` when it is empty, is not a list of ids, or does not fit the network, and what `applyChatTemplate`
+ * throws
  */
-export function readPrompt(net: LanguageNetwork, prompt: string, isIds = false): ReadPrompt {
-  const ids = net.tokens(isIds ? [toIds(prompt)] : [prompt]).ids[0]!;
+export function readPrompt(
+  net: LanguageNetwork,
+  prompt: string,
+  { isIds = false, chat }: PromptForm = {},
+): ReadPrompt {
+  const given = isIds ? toIds(prompt) : chat === undefined ? prompt : chatIds(net, prompt, chat);
+  const ids = net.tokens([given] as readonly string[] | readonly number[][]).ids[0]!;
   if (!net.hasTokenizer) return { ids, tokens: ids.map(String), warning: undefined };
   const tokens = ids.map((id) => net.tokenizer.token(id));
   const unknown = tokens.filter((token) => token === "<unk>").length;
@@ -29,6 +43,20 @@ export function readPrompt(net: LanguageNetwork, prompt: string, isIds = false):
       ? undefined
       : `${net.name} does not know ${plural(unknown, "word")} of the prompt and reads: ${tokens.join(" ")}`;
   return { ids, tokens, warning };
+}
+
+/** The message as the network was taught to read it, up to where its answer begins. */
+function chatIds(
+  net: LanguageNetwork,
+  content: string,
+  { system }: { readonly system: string | undefined },
+): number[] {
+  const before = system === undefined ? [] : [{ role: "system", content: system }];
+  const text = applyChatTemplate(net.tokenizer, [...before, { role: "user", content }], {
+    addGenerationPrompt: true,
+    now: new Date(),
+  });
+  return net.tokenizer.encode(text, { addSpecialTokens: false });
 }
 
 function toIds(prompt: string): number[] {
@@ -61,5 +89,5 @@ export function addedText(
 /** Ids after which a text is over: its end, or the beginning of the next one. */
 export function textEnds(net: LanguageNetwork): number[] {
   if (!net.hasTokenizer) return [];
-  return [net.tokenizer.eos, net.tokenizer.bos].filter((id) => id !== undefined);
+  return [...net.tokenizer.stops, net.tokenizer.bos].filter((id) => id !== undefined);
 }

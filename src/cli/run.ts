@@ -4,13 +4,20 @@ import { Chalk } from "chalk";
 
 import type { GenerateOptions } from "../network/generate.ts";
 import type { LanguageNetwork } from "../network/language.ts";
-import { loadNetwork } from "../organisms/load-network.ts";
 import { bars, report, text } from "../report/index.ts";
 import type { Report } from "../report/index.ts";
 import { command } from "./command.ts";
+import { openLanguage } from "./network.ts";
 import { lensGrid, lensSection, tokenText } from "./lens-section.ts";
 import type { LensGrid } from "./lens-section.ts";
-import { flag, networkOperand, number, optionalNumber, promptOperand } from "./options.ts";
+import {
+  flag,
+  networkOperand,
+  number,
+  optionalNumber,
+  promptOperand,
+  text as textOption,
+} from "./options.ts";
 import { addedText, readPrompt, textEnds } from "./prompt.ts";
 import type { ReadPrompt } from "./prompt.ts";
 
@@ -99,6 +106,8 @@ export const run = command({
     seed: number("n", "seed of the draws", 0),
     lens: flag("show the likeliest next tokens, and what each layer expects"),
     ids: flag("the prompt is a list of token ids, such as 2,17,9"),
+    chat: flag("the prompt is a message: write it as the network's chat template says"),
+    system: textOption("text", "a system message before it; implies --chat"),
   },
   formats: ["html", "json"],
   examples: [
@@ -107,9 +116,12 @@ export const run = command({
     'run "Mira and Tomo were at the park. Mira gave a red cup to" --lens --max-tokens 1',
   ],
   run: async ({ host, operands, options, print, note }) => {
-    const { ids: isIds, lens, maxTokens, topK, topP, ...rest } = options;
-    const net = await loadNetwork(operands["network"]!);
-    const prompt = readPrompt(net, operands["prompt"]!, isIds);
+    const { ids: isIds, chat, system, lens, maxTokens, topK, topP, ...rest } = options;
+    const net = await openLanguage(host, operands["network"]!);
+    const prompt = readPrompt(net, operands["prompt"]!, {
+      isIds,
+      ...(chat || system !== undefined ? { chat: { system } } : {}),
+    });
     if (prompt.warning !== undefined) note(prompt.warning);
     const ink = new Chalk({ level: host.color });
     print(ink.dim(net.hasTokenizer ? operands["prompt"]!.trim() : prompt.tokens.join(" ")));

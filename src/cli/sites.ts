@@ -1,12 +1,12 @@
 // `patchclamp sites`: what can be recorded and edited in a network, and what it is.
 
-import { loadNetwork } from "../organisms/load-network.ts";
 import type { LanguageNetwork } from "../network/language.ts";
 import { selectSites } from "../network/sites.ts";
 import type { SiteInfo } from "../network/sites.ts";
 import { report, table } from "../report/index.ts";
 import type { Report } from "../report/index.ts";
 import { command } from "./command.ts";
+import { openLanguage } from "./network.ts";
 import { networkOperand, text } from "./options.ts";
 
 /** Axes whose length depends on the prompt. */
@@ -85,8 +85,8 @@ export const sites = command({
   options: { match: text("glob", "only sites that match, such as blocks.*.attn.z") },
   formats: ["html", "json"],
   examples: ["sites", 'sites --match "blocks.0.attn.*"', "sites organism:stories --json"],
-  run: async ({ operands, options }) => {
-    const net = await loadNetwork(operands["network"]!);
+  run: async ({ host, operands, options }) => {
+    const net = await openLanguage(host, operands["network"]!);
     const found = listSites(net, options.match);
     return { data: { network: net.name, sites: found }, report: sitesReport(net, found) };
   },

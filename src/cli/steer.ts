@@ -6,9 +6,9 @@ import { z } from "zod";
 
 import { PatchClampError } from "../core/errors.ts";
 import type { LanguageNetwork } from "../network/language.ts";
-import { loadNetwork } from "../organisms/load-network.ts";
 import { report, textPairs } from "../report/index.ts";
 import { command } from "./command.ts";
+import { openLanguage } from "./network.ts";
 import { differenceOfMeans, steered } from "./direction.ts";
 import type { Contrast } from "./direction.ts";
 import { networkOperand, number, numbers, promptOperand, text, texts } from "./options.ts";
@@ -96,9 +96,9 @@ export const steer = command({
     'steer "Mira was at the park. Mira saw a red kite." --positive "Mira found her red kite." --negative "Mira lost her red kite."',
     'steer "Mira was at the park." --pairs demo-report/mood-pairs.jsonl --site blocks.1.resid_post --strength -6..6',
   ],
-  run: async ({ operands, options, note }) => {
+  run: async ({ host, operands, options, note }) => {
     const { strength: strengths, temperature, seed } = options;
-    const net = await loadNetwork(operands["network"]!);
+    const net = await openLanguage(host, operands["network"]!);
     const prompt = operands["prompt"]!.trim();
     const { warning } = readPrompt(net, prompt);
     if (warning !== undefined) note(warning);

@@ -27,7 +27,9 @@ export async function openPlace(
 ): Promise<CheckpointSource> {
   const { hub } = options;
   const organism = /^organism:(.*)$/.exec(place)?.[1];
-  if (organism !== undefined) return openSource(openFolder(organismFolder(organism)));
+  if (organism !== undefined) {
+    return openSource({ ...openFolder(organismFolder(organism)), name: place });
+  }
   const [, repository, file] = /^hf:([^:]*)(?::(.*))?$/.exec(place) ?? [];
   if (repository !== undefined) {
     // loaded here, so that who opens folders only pays nothing for it

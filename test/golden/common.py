@@ -46,6 +46,10 @@ class Recipe:
     forward: dict = dataclasses.field(default_factory=dict)
     """False for models that count positions themselves."""
     takes_positions: bool = True
+    """Where padding goes in the batches that must give what prompts alone give; a side is left out where transformers fails."""
+    pads: tuple = ("left", "right")
+    """`(model, texts) -> bool`: False asks for other weights; a text is a prompt with its continuation."""
+    accepts: Callable[[Any, list], bool] = lambda model, texts: True
     """What makes the golden; other kinds of networks have their own."""
     make: Callable[["Recipe"], None] = lambda recipe: make_decoder(recipe)
 
@@ -109,6 +113,28 @@ def fill(folder, seed, spread):
             made[name] = [list(shape), mean, wide]
         save_file(tensors, file, metadata=metadata)
     return made
+
+
+def tokenizer_json():
+    """A word-level tokenizer over made-up words; both tokenizer libraries read it."""
+    words = ["<unk>", "<pad>", "<bos>", "<eos>"] + [f"w{i}" for i in range(4, VOCAB)]
+    special = [
+        {"id": i, "content": words[i], "single_word": False, "lstrip": False, "rstrip": False, "normalized": False,
+         "special": True}
+        for i in range(4)
+    ]
+    template = [{"SpecialToken": {"id": "<bos>", "type_id": 0}}, {"Sequence": {"id": "A", "type_id": 0}}]
+    return {
+        "version": "1.0", "truncation": None, "padding": None, "added_tokens": special, "normalizer": None,
+        "pre_tokenizer": {"type": "WhitespaceSplit"},
+        "post_processor": {
+            "type": "TemplateProcessing", "single": template,
+            "pair": template + [{"Sequence": {"id": "B", "type_id": 1}}],
+            "special_tokens": {"<bos>": {"id": "<bos>", "ids": [BOS], "tokens": ["<bos>"]}},
+        },
+        "decoder": None,
+        "model": {"type": "WordLevel", "vocab": {word: i for i, word in enumerate(words)}, "unk_token": "<unk>"},
+    }
 
 
 # ---- sites -----------------------------------------------------------------------------------------------------------
@@ -233,6 +259,8 @@ def check_padding(site, batched, alone, row, real):
     got = batched[row]
     if site.endswith(("scores", "pattern")):
         got = got[:, real][:, :, real]
+    elif site.endswith("sink"):
+        got = got[:, real]
     elif got.shape[0] == real.shape[0]:
         got = got[real]
     else:
@@ -256,7 +284,7 @@ def make_decoder(recipe):
             made = fill(work, seed, recipe.spread)
             model = opened(recipe, work)
             continuations = [greedy(recipe, model, ids) for ids in PROMPTS]
-            if all(continuations):
+            if all(continuations) and recipe.accepts(model, [a + b for a, b in zip(PROMPTS, continuations)]):
                 break
         else:
             raise RuntimeError(f"{recipe.name}: no seed below 200 has a clear greedy continuation")
@@ -269,7 +297,7 @@ def make_decoder(recipe):
             kept = sites if i == 0 else {"logits": sites["logits"]}
             golden |= {f"{i}/{site}": value for site, value in kept.items()}
             golden |= {f"{i}/input_ids": tensor, f"{i}/greedy": torch.tensor([continuations[i]])}
-        for side in ["left", "right"]:
+        for side in recipe.pads:
             ids, mask = padded(side)
             sites = record(recipe, model, ids, mask, sites_of)
             for row in range(len(PROMPTS)):
@@ -294,5 +322,6 @@ def write(recipe, work, folder, golden, made, seed, kind):
     else:
         for file in work.glob("model*"):
             (folder / file.name).write_bytes(file.read_bytes())
+        (folder / "tokenizer.json").write_text(json.dumps(tokenizer_json(), indent=1) + "\n")
     tensors = {key: value.detach().clone().contiguous() for key, value in golden.items()}
     save_file(tensors, folder / "golden.safetensors", metadata=metadata)

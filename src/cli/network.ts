@@ -1,0 +1,33 @@
+// Opens what the user named as the network of a command.
+
+import type { HubOptions } from "../checkpoints/hub/hub.ts";
+import type { LanguageNetwork } from "../network/language.ts";
+import { loadNetwork } from "../organisms/load-network.ts";
+import type { Host } from "./command.ts";
+import { status } from "./progress.ts";
+
+/** Opens a network that predicts the next token; says on a terminal how far a download has come. */
+export async function openLanguage(host: Host, place: string): Promise<LanguageNetwork> {
+  return opening(host, place, (hub) => loadNetwork(place, { hub }));
+}
+
+async function opening<T>(
+  host: Host,
+  place: string,
+  open: (hub: HubOptions) => Promise<T>,
+): Promise<T> {
+  if (!place.startsWith("hf:")) return open({});
+  const line = status(host);
+  try {
+    return await open({
+      signal: host.interrupted(),
+      onProgress: ({ file, receivedBytes, totalBytes }) => {
+        const megabytes = (totalBytes / 1e6).toFixed(1);
+        const percent = Math.floor((100 * receivedBytes) / totalBytes);
+        line.say(`downloading ${file}: ${percent} % of ${megabytes} MB`);
+      },
+    });
+  } finally {
+    line.clear();
+  }
+}
