@@ -216,6 +216,7 @@ test("run --chat writes the prompt in the network's chat template", async () => 
   const place = join(folder, "chat");
   const from = await tinyFiles("llama", {
     words: ["user", "assistant", "system", "hello", "calm"],
+    config: { vocab_size: 9 },
   });
   const to = nodeFiles(place);
   for (const file of await from.list()) await to.write(file, await from.read(file));
