@@ -20,6 +20,8 @@ const SUITES: Readonly<Record<string, () => Promise<Suite>>> = {
   size: async () => (await import("./suites/size.ts")).size(),
   families: async () => (await import("./suites/families.ts")).families(),
   load: async () => (await import("./suites/load.ts")).load(),
+  ssm: async () => (await import("./suites/ssm.ts")).ssm(),
+  moe: async () => (await import("./suites/moe.ts")).moe(),
 };
 
 process.exitCode = await main(process.argv.slice(2));

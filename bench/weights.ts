@@ -115,6 +115,20 @@ export function prompt(name: string, count: number, dVocab: number): number[] {
   return Array.from({ length: count }, (_, i) => lowbias32((i ^ seed) >>> 0) % dVocab);
 }
 
+/** Uniform values in low..high, the same for a name at every call. */
+export function hashedNumbers(
+  name: string,
+  count: number,
+  low: number,
+  high: number,
+): Float32Array {
+  const seed = fnv1a(name);
+  return Float32Array.from(
+    { length: count },
+    (_, i) => low + (high - low) * (lowbias32((i ^ seed) >>> 0) / 2 ** 32),
+  );
+}
+
 /** Uniform values of GPT-2's initial spread; gains are centred on 1, and layers that write to the stream are smaller. */
 function hashedTensor(name: string, dims: readonly number[], nLayers: number): Float32Array {
   const seed = fnv1a(name);

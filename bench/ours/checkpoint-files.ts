@@ -19,16 +19,17 @@ export interface TensorFile {
   readonly bytes: () => Uint8Array;
 }
 
-/** Writes a folder with config.json and model.safetensors, unless it is there. */
+/** Writes a folder with config.json (an object, or its text) and model.safetensors, unless it is there. */
 export function writeCheckpoint(
   folder: string,
-  config: unknown,
+  config: object | string,
   tensors: readonly TensorFile[],
 ): string {
   const file = path.join(folder, "model.safetensors");
   if (existsSync(file)) return folder;
   mkdirSync(folder, { recursive: true });
-  writeFileSync(path.join(folder, "config.json"), JSON.stringify(config));
+  const json = typeof config === "string" ? config : JSON.stringify(config);
+  writeFileSync(path.join(folder, "config.json"), json);
   let end = 0;
   const places = tensors.map(({ name, shape, storage }) => {
     const begin = end;
@@ -36,11 +37,11 @@ export function writeCheckpoint(
     return [name, { dtype: storage, shape, data_offsets: [begin, end] }] as const;
   });
   const header = JSON.stringify({ __metadata__: { format: "pt" }, ...Object.fromEntries(places) });
-  const json = Buffer.from(header.padEnd(Math.ceil(header.length / 8) * 8));
+  const head = Buffer.from(header.padEnd(Math.ceil(header.length / 8) * 8));
   const length = Buffer.alloc(8);
-  length.writeBigUInt64LE(BigInt(json.length));
+  length.writeBigUInt64LE(BigInt(head.length));
   const out = openSync(`${file}.part`, "w");
-  for (const bytes of [length, json]) writeSync(out, bytes);
+  for (const bytes of [length, head]) writeSync(out, bytes);
   for (const { bytes } of tensors) writeSync(out, bytes());
   closeSync(out);
   renameSync(`${file}.part`, file);

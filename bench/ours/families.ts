@@ -28,9 +28,8 @@ export function familyCheckpoints(): FamilyCheckpoint[] {
   return readdirSync(GOLDENS).flatMap((name) => {
     const { kind, weights, seed } = metadataOf(name);
     if (kind === undefined || weights === undefined || seed === undefined) return [];
-    const config: unknown = JSON.parse(
-      readFileSync(path.join(GOLDENS, name, "config.json"), "utf8"),
-    );
+    // as it is: transformers tells 1.0 from 1
+    const config = readFileSync(path.join(GOLDENS, name, "config.json"), "utf8");
     const tensors = Object.entries(madeUp(JSON.parse(weights) as WeightRecipe, seed)).map(
       ([tensor, { shape, data }]) => ({
         name: tensor,

@@ -159,7 +159,7 @@ describe("bad input", () => {
     const files = await altered("gpt2", { config: { architectures: ["UnicornForCausalLM"] } });
     await expect(openNetwork(files)).rejects.toThrowErrorMatchingInlineSnapshot(`
       [PatchClampError: loadNetwork: config.json of folder names the architecture "UnicornForCausalLM", which PatchClamp does not compute.
-        fix: the nearest of the 20 that it computes are BloomForCausalLM, MistralForCausalLM, Olmo2ForCausalLM; docs/families.md lists all.]
+        fix: the nearest that it computes are BloomForCausalLM, MistralForCausalLM, MixtralForCausalLM; docs/families.md lists all.]
     `);
   });
 

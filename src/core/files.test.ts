@@ -36,6 +36,15 @@ test("a range beyond the file is refused with the file's size", async () => {
   await expect(files.readRange("a", -1, 2)).rejects.toThrow("bytes -1..2");
 });
 
+test("infinity as Python writes it is read, and the word in a text stays a word", async () => {
+  const text = '{"limit": [0.0, Infinity, -Infinity], "note": "NaN \\" Infinity"}';
+  const files = memoryFiles({ "config.json": text });
+  expect(await readJson("loadNetwork", files, "config.json")).toEqual({
+    limit: [0, { __float__: "Infinity" }, { __float__: "-Infinity" }],
+    note: 'NaN " Infinity',
+  });
+});
+
 test("text that is not JSON is refused with the file's name", async () => {
   const files = memoryFiles({ "config.json": '{"a": 1' });
   await expect(readJson("loadNetwork", files, "config.json")).rejects

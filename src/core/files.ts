@@ -59,7 +59,7 @@ export function memoryFiles(
 export async function readJson(where: string, files: Files, path: string): Promise<unknown> {
   const bytes = await files.read(path);
   try {
-    return JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes)) as unknown;
+    return parsed(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
   } catch (cause) {
     throw new PatchClampError("BAD_FILE", {
       where,
@@ -68,6 +68,16 @@ export async function readJson(where: string, files: Files, path: string): Promi
       facts: { path },
       cause,
     });
+  }
+}
+
+/** A JSON value; Infinity and NaN, which Python writes bare, come as `{ __float__: "Infinity" }`, as transformers 5 writes them. */
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    const tag = (token: string): string => (token[0] === '"' ? token : `{"__float__":"${token}"}`);
+    return JSON.parse(text.replaceAll(/"(?:[^"\\]|\\.)*"|-?Infinity|NaN/g, tag));
   }
 }
 

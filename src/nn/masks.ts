@@ -119,5 +119,9 @@ export function hiddenKeys(isReal: readonly (readonly boolean[])[]): Tensor {
 export function nearbyKeys(positions: Tensor, reach: number, mask?: Tensor): Tensor {
   const queries = positions.unsqueeze(1).unsqueeze(-1);
   const keys = positions.unsqueeze(1).unsqueeze(1);
-  return queries.sub(keys).abs().greater(reach).where(NEVER, mask ?? 0);
+  return queries
+    .sub(keys)
+    .abs()
+    .greater(reach)
+    .where(NEVER, mask ?? 0);
 }

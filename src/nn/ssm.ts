@@ -5,10 +5,12 @@
 // B and C are the same for all channels of a group. Channels are the last axis throughout, so that the inner loops of the runtime
 // run over many numbers that lie side by side.
 
-import { concat, ones, scan, zeros } from "../runtime/index.ts";
-import type { Step, Tensor } from "../runtime/index.ts";
+import { concat, ones, zeros } from "../runtime/index.ts";
+import type { Tensor } from "../runtime/index.ts";
 import type { LinearParams } from "./layers.ts";
 import { causalBias } from "./masks.ts";
+import type { Step } from "../tensor/ops/scan.ts";
+import { scan } from "../tensor/ops/scan.ts";
 
 /** What a state space is given at every position. */
 export interface StateSpaceInputs {
@@ -88,8 +90,15 @@ export function readStates(states: Tensor, C: Tensor): Tensor {
   return states.matmul(C.unsqueeze(-1)).squeeze(4);
 }
 
-/** Positions that are computed by products of matrices at a time. */
-const CHUNK = 64;
+/**
+ * Positions that are computed by products of matrices at a time. A head then makes `length` weights a position, and
+ * `size / length` numbers of state: the nearest power of two to where these are equal.
+ *
+ * @param size - numbers of state a head, dState * dHead
+ */
+function chunkLength(size: number): number {
+  return Math.max(8, 2 ** Math.round(Math.log2(size) / 2));
+}
 
 /** What a state space with one decay a head is given: as above, with heads for channels. */
 export interface HeadInputs extends Pick<StateSpaceInputs, "B" | "C"> {
@@ -118,7 +127,7 @@ export function chunkedScan(
 ): StateSpaceResult {
   const [batch, pos, nHeads, dHead] = x.shape as [number, number, number, number];
   const [groups, dState] = B.shape.slice(2) as [number, number];
-  const length = Math.min(CHUNK, pos);
+  const length = Math.min(chunkLength(dState * dHead), pos);
   const chunks = Math.ceil(pos / length);
   const perGroup = nHeads / groups;
   const cut = (t: Tensor, ...rest: number[]): Tensor =>
@@ -235,7 +244,8 @@ function positionsFirst(t: Tensor): Tensor {
 const positionsSecond = positionsFirst;
 
 /**
- * A convolution over earlier positions, each channel by itself, as a sum of shifted products.
+ * A convolution over earlier positions, each channel by itself, as a sum of shifted products: as fast on one thread as a convolution
+ * between two transposes (1.0 ms for 256 positions and 1536 channels), and it shares its work among more.
  *
  * @param x - [batch, pos, channel]
  * @param params - `weight` [channel, 1, width], the last tap that of the position itself; `bias` [channel]

@@ -2,7 +2,7 @@
 
 import { PatchClampError } from "../core/errors.ts";
 import type { Graph } from "../tensor/graph.ts";
-import type { Device, LowerContext, OnnxAttr, ValueRef } from "../tensor/op.ts";
+import type { Device, LowerContext, ScanForm, ValueRef } from "../tensor/op.ts";
 import { ONNX_TYPE } from "../tensor/ops/cast.ts";
 import type { Node, Tensor } from "../tensor/tensor.ts";
 import type { InitializerForm, NodeForm, PortForm } from "./proto.ts";
@@ -77,7 +77,7 @@ function port(name: string, { shape, dtype }: Tensor): PortForm {
 }
 
 class Writer {
-  readonly nodes: NodeForm[] = [];
+  nodes: NodeForm[] = [];
   readonly initializers = new Map<string, InitializerForm>();
   readonly positions = new Map<string, number>();
   readonly #device: Device;
@@ -89,6 +89,8 @@ class Writer {
   >();
   #label = "start";
   #position = 0;
+  /** Nodes made so far, those of loop bodies too: no two values of a model share a name. */
+  #count = 0;
 
   constructor(device: Device) {
     this.#device = device;
@@ -117,6 +119,7 @@ class Writer {
       device: this.#device,
       emit: (opType, inputs, attrs = {}) => this.#emit(opType, inputs, attrs, 1)[0]!,
       emitMany: (opType, inputs, attrs, outputs) => this.#emit(opType, inputs, attrs, outputs),
+      scan: (body, inputs, form) => this.#scan(body, inputs, form),
       reshape: (x, from, to) => this.#reshape(x, from, to),
       constant: (values, dtype, shape) => this.#constant(values, dtype, shape),
     };
@@ -138,7 +141,7 @@ class Writer {
   }
 
   copy(name: string): string {
-    const output = `copy${this.nodes.length}`;
+    const output = `copy${this.#count++}`;
     this.nodes.push({
       name: output,
       opType: "Identity",
@@ -164,10 +167,10 @@ class Writer {
   #emit(
     opType: string,
     inputs: readonly (ValueRef | null)[],
-    attrs: Readonly<Record<string, OnnxAttr>>,
+    attrs: NodeForm["attrs"],
     outputs: number,
   ): ValueRef[] {
-    const id = this.nodes.length;
+    const id = this.#count++;
     const dot = opType.lastIndexOf(".");
     const refs = Array.from({ length: outputs }, (_, i) => ({ onnxName: `v${id}_${i}` }));
     const name = `${this.#label}#${id}`;
@@ -181,6 +184,32 @@ class Writer {
       attrs,
     });
     return refs;
+  }
+
+  #scan(body: Graph, inputs: readonly ValueRef[], form: ScanForm): ValueRef[] {
+    const { carried, sliced, isReverse } = form;
+    const [outer, label, own] = [this.nodes, this.#label, carried + sliced];
+    this.nodes = [];
+    for (const [i, input] of body.inputs.entries())
+      this.define(input, i < own ? { onnxName: `s${this.#count++}` } : inputs[i]!);
+    for (const node of body.nodes) this.lower(node, this.#position);
+    // a body must make its results itself, and each only once
+    const made = new Set(this.nodes.flatMap((node) => node.outputs));
+    const outputs = body.outputs.map((output) => {
+      const { onnxName } = this.find(output);
+      return port(made.delete(onnxName) ? onnxName : this.copy(onnxName), output);
+    });
+    const ports = body.inputs.slice(0, own).map((x) => port(this.find(x).onnxName, x));
+    const graph = { nodes: this.nodes, initializers: [], inputs: ports, outputs };
+    [this.nodes, this.#label] = [outer, label];
+    const directions = (count: number): number[] => Array(count).fill(Number(isReverse));
+    const attrs = {
+      body: graph,
+      num_scan_inputs: sliced,
+      scan_input_directions: directions(sliced),
+      scan_output_directions: directions(outputs.length - carried),
+    };
+    return this.#emit("Scan", inputs.slice(0, own), attrs, outputs.length);
   }
 
   #reshape(x: ValueRef, from: readonly number[], to: readonly number[]): ValueRef {

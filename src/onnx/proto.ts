@@ -12,7 +12,7 @@ export interface NodeForm {
   readonly domain: string;
   readonly inputs: readonly string[];
   readonly outputs: readonly string[];
-  readonly attrs: Readonly<Record<string, OnnxAttr>>;
+  readonly attrs: Readonly<Record<string, OnnxAttr | GraphForm>>;
 }
 
 /** A constant stored in the model. */
@@ -30,13 +30,17 @@ export interface PortForm {
   readonly shape: readonly number[] | "sequence";
 }
 
-/** A whole model. */
-export interface ModelForm {
-  readonly opsets: Readonly<Record<string, number>>;
+/** A graph. Where it is the body of a node, it also reads what the graph around it has made before. */
+export interface GraphForm {
   readonly nodes: readonly NodeForm[];
   readonly initializers: readonly InitializerForm[];
   readonly inputs: readonly PortForm[];
   readonly outputs: readonly PortForm[];
+}
+
+/** A whole model. */
+export interface ModelForm extends GraphForm {
+  readonly opsets: Readonly<Record<string, number>>;
 }
 
 type Write = (w: BinaryWriter) => BinaryWriter;
@@ -60,27 +64,24 @@ const message =
 const IR_VERSION = 10;
 
 /** Encodes a model. */
-export function encodeModel({
-  opsets,
-  nodes,
-  initializers,
-  inputs,
-  outputs,
-}: ModelForm): Uint8Array {
+export function encodeModel({ opsets, ...graph }: ModelForm): Uint8Array {
   const w = new BinaryWriter();
   integer(1, IR_VERSION)(w);
   text(2, "patchclamp")(w);
   for (const [domain, version] of Object.entries(opsets))
     message(8, text(1, domain), integer(2, version))(w);
-  message(
-    7,
+  message(7, ...graphParts(graph))(w);
+  return w.finish();
+}
+
+function graphParts({ nodes, initializers, inputs, outputs }: GraphForm): Write[] {
+  return [
     ...nodes.map((node) => message(1, ...nodeParts(node))),
     text(2, "patchclamp"),
     ...initializers.map((initializer) => message(5, ...initializerParts(initializer))),
     ...inputs.map((port) => message(11, ...portParts(port))),
     ...outputs.map((port) => message(12, ...portParts(port))),
-  )(w);
-  return w.finish();
+  ];
 }
 
 function nodeParts({ name, opType, domain, inputs, outputs, attrs }: NodeForm): Write[] {
@@ -98,9 +99,9 @@ function nodeParts({ name, opType, domain, inputs, outputs, attrs }: NodeForm): 
   ];
 }
 
-const ATTR_TYPE = { float: 1, int: 2, string: 3, floats: 6, ints: 7 } as const;
+const ATTR_TYPE = { float: 1, int: 2, string: 3, graph: 5, floats: 6, ints: 7 } as const;
 
-function attrParts(value: OnnxAttr): Write[] {
+function attrParts(value: OnnxAttr | GraphForm): Write[] {
   const typed = (type: keyof typeof ATTR_TYPE, ...parts: readonly Write[]): Write[] => [
     ...parts,
     integer(20, ATTR_TYPE[type]),
@@ -115,6 +116,7 @@ function attrParts(value: OnnxAttr): Write[] {
       w.tag(4, WireType.LengthDelimited).bytes(new TextEncoder().encode(value)),
     );
   }
+  if ("nodes" in value) return typed("graph", message(6, ...graphParts(value)));
   if ("float" in value) return typed("float", float(2, value.float));
   if ("floats" in value) return typed("floats", ...value.floats.map((v) => float(7, v)));
   return typed("ints", ...value.map((v) => integer(8, v)));

@@ -164,7 +164,7 @@ function recomputed(region: readonly Node[], frontier: readonly Tensor[], y: Ten
       );
       for (const [i, output] of node.outputs.entries()) again.set(output, outputs[i]!);
     }
-    return pullback(again.get(y)!, fresh, cotangent);
+    return pullback([again.get(y)!], fresh, [cotangent]);
   };
 }
 

@@ -45,7 +45,7 @@ export function gradients(
       fix: "reduce it (sum, mean), or give the cotangent.",
     });
   }
-  const found = asBackward(() => backpropagate(y, xs, cotangent ?? ones(y.shape), rules));
+  const found = asBackward(() => backpropagate([y], xs, [cotangent ?? ones(y.shape)], rules));
   return xs.map((x, i) => {
     const gradient = found[i];
     if (gradient !== null && gradient !== undefined) return gradient;
@@ -58,16 +58,21 @@ export function gradients(
   });
 }
 
-/** Gradients of `y`; nothing flows on below the tensors in `ends`. */
+/** Gradients of `ys`, summed; nothing flows on below the tensors in `ends`. */
 function backpropagate(
-  y: Tensor,
+  ys: readonly Tensor[],
   xs: readonly Tensor[],
-  cotangent: Tensor,
+  starts: readonly Tensor[],
   rules: RuleSet,
   ends: ReadonlySet<Tensor> = new Set(),
 ): (Tensor | null)[] {
-  const flowing = new Map<Tensor, Tensor>([[y, cotangent]]);
-  for (const node of nodesBetween(y, new Set(xs), ends)) {
+  const flowing = new Map<Tensor, Tensor>();
+  const flow = (to: Tensor, part: Tensor): void => {
+    const sofar = flowing.get(to);
+    flowing.set(to, sofar === undefined ? part : sofar.add(part));
+  };
+  for (const [i, y] of ys.entries()) flow(y, starts[i]!);
+  for (const node of nodesBetween(ys, new Set(xs), ends)) {
     const cotangents = node.outputs.map((output) =>
       ends.has(output) ? null : (flowing.get(output) ?? null),
     );
@@ -75,9 +80,7 @@ function backpropagate(
     const parts = applyRule(node, cotangents, rules);
     for (const [i, input] of node.inputs.entries()) {
       const part = parts[i];
-      if (part === null || part === undefined) continue;
-      const sofar = flowing.get(input);
-      flowing.set(input, sofar === undefined ? part : sofar.add(part));
+      if (part !== null && part !== undefined) flow(input, part);
     }
   }
   return xs.map((x) => flowing.get(x) ?? null);
@@ -103,7 +106,7 @@ function applyRule(
     outputs: node.outputs,
     cotangents,
     attrs: node.attrs,
-    pullback: (y, xs, cotangent) => backpropagate(y, xs, cotangent, rules, new Set(xs)),
+    pullback: (ys, xs, starts) => backpropagate(ys, xs, starts, rules, new Set(xs)),
   });
 }
 
@@ -119,11 +122,15 @@ function savedForm(input: Tensor): Tensor {
   return savedForms.get(input.node)?.() ?? input;
 }
 
-/** Nodes through which `y` depends on `xs` without passing `ends`, latest first. */
-function nodesBetween(y: Tensor, xs: ReadonlySet<Tensor>, ends: ReadonlySet<Tensor>): Node[] {
+/** Nodes through which `ys` depend on `xs` without passing `ends`, latest first. */
+function nodesBetween(
+  ys: readonly Tensor[],
+  xs: ReadonlySet<Tensor>,
+  ends: ReadonlySet<Tensor>,
+): Node[] {
   const earliest = Math.min(...[...xs].map((x) => x.node.id));
   const reached = new Map<number, Node>();
-  const stack = [y];
+  const stack = [...ys];
   while (stack.length > 0) {
     const tensor = stack.pop()!;
     const { node } = tensor;

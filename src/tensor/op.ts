@@ -2,6 +2,7 @@
 // To add an op, write a record in `ops/<group>.ts`; the sweep test (`test/op-sweep.test.ts`) finds it in the registry.
 
 import { PatchClampError } from "../core/errors.ts";
+import type { Graph } from "./graph.ts";
 import type { Aval, DType, Tensor, TypedArray } from "./tensor.ts";
 
 /** A value in the ONNX graph being written. */
@@ -37,6 +38,8 @@ export interface LowerContext {
     attrs: Readonly<Record<string, OnnxAttr>>,
     outputs: number,
   ) => ValueRef[];
+  /** Adds a loop: `inputs` and results are those of the body, stacked where they differ from step to step. */
+  readonly scan: (body: Graph, inputs: readonly ValueRef[], form: ScanForm) => ValueRef[];
   /** The same elements in another shape; tells that both are one piece of memory. */
   readonly reshape: (x: ValueRef, from: readonly number[], to: readonly number[]) => ValueRef;
   /** A small constant; `shape` defaults to a vector for a list and a scalar for a number. */
@@ -45,6 +48,15 @@ export interface LowerContext {
     dtype: DType | "uint32" | "float64",
     shape?: readonly number[],
   ) => ValueRef;
+}
+
+/** How a loop uses the inputs of its body: first what is carried from step to step, then slices, then what all steps share. */
+export interface ScanForm {
+  readonly carried: number;
+  /** Inputs that are slices of a first axis; results beyond the carried ones are too. */
+  readonly sliced: number;
+  /** Whether the last slice is the first. */
+  readonly isReverse: boolean;
 }
 
 /** Places a graph can run. */
@@ -58,10 +70,14 @@ export interface GradContext<A> {
   readonly cotangents: readonly (Tensor | null)[];
   readonly attrs: A;
   /**
-   * Differentiates another traced tensor under the same rule set, with the `xs` as independent variables even where
-   * one is computed from another: `null` where it does not depend on an `x`.
+   * Differentiates other traced tensors, one cotangent each, under the same rule set, with the `xs` as independent
+   * variables even where one is computed from another: `null` where nothing depends on an `x`.
    */
-  readonly pullback: (y: Tensor, xs: readonly Tensor[], cotangent: Tensor) => (Tensor | null)[];
+  readonly pullback: (
+    ys: readonly Tensor[],
+    xs: readonly Tensor[],
+    cotangents: readonly Tensor[],
+  ) => (Tensor | null)[];
 }
 
 /** A gradient rule: one entry an input, `null` where nothing flows back. */

@@ -68,14 +68,12 @@ const padOp = defineOp<PadAttrs>({
   grad: ({ inputs: [x], cotangents: [g], attrs: { axis, before } }) => [
     g!.slice({ axis, start: before, end: before + x!.shape[axis]! }),
   ],
-  lower: ({ emit, constant, inputs }, [x], { axis, before, after, value }) => [
-    emit("Pad", [
-      x!,
-      constant([before, after], "int64"),
-      constant(value, inputs[0]!.dtype),
-      constant([axis], "int64"),
-    ]),
-  ],
+  // Amounts for all axes: where only some are named, ONNX Runtime's moving of transposes past a Pad takes one for another.
+  lower: ({ emit, constant, inputs: [aval] }, [x], { axis, before, after, value }) => {
+    const { shape, dtype } = aval!;
+    const amounts = [before, after].flatMap((size) => shape.map((_, i) => (i === axis ? size : 0)));
+    return [emit("Pad", [x!, constant(amounts, "int64"), constant(value, dtype)])];
+  },
   sliceThrough: (axis, _inputs, _output, attrs) => (axis === attrs.axis ? undefined : [axis]),
   samples: [
     { inputs: [f32([2, 3])], attrs: { axis: 1, before: 1, after: 2, value: 0 } },
