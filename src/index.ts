@@ -17,5 +17,14 @@ export { applyChatTemplate, type ChatMessage, type ChatOptions } from "./checkpo
 export { hubFiles, type HubOptions, type HubProgress } from "./checkpoints/hub/hub.ts";
 export { directoryFiles, pickedFiles } from "./checkpoints/picked-files.ts";
 export { architectures, gpt2Family, llamaFamily } from "./architectures/index.ts";
-export { loadNetwork } from "./organisms/load-network.ts";
+export {
+  loadAny,
+  loadAudio,
+  loadEncoder,
+  loadNetwork,
+  loadSeq2Seq,
+  loadVision,
+  type AnyNetwork,
+  type LoadNetworkOptions,
+} from "./organisms/load-network.ts";
 export { organisms } from "./organisms/catalog.ts";

@@ -6,10 +6,17 @@ import { expect, test } from "vitest";
 
 import { architectures } from "../src/architectures/index.ts";
 import { openNetwork } from "../src/checkpoints/load.ts";
-import type { Network } from "../src/network/network.ts";
+import { openAudio } from "../src/checkpoints/open-audio.ts";
+import { openEncoder } from "../src/checkpoints/open-encoder.ts";
+import { openSeq2Seq } from "../src/checkpoints/open-seq2seq.ts";
+import { openVision } from "../src/checkpoints/open-vision.ts";
+import { readJson } from "../src/core/files.ts";
+import type { Pass, RunOptions } from "../src/network/network.ts";
 import type { Tensor } from "../src/runtime/index.ts";
-import { difference, goldenNames, openGolden, readGolden } from "./golden/read.ts";
-import type { GoldenKind } from "./golden/read.ts";
+import { imagesOf } from "./golden/images.ts";
+import { difference, goldenNames, openGolden } from "./golden/read.ts";
+import type { GoldenFile, GoldenKind } from "./golden/read.ts";
+import { recordingsOf } from "./golden/recordings.ts";
 
 const DOC = "docs/families.md";
 
@@ -23,22 +30,58 @@ interface Family {
   readonly error: number;
 }
 
-async function familyOf(golden: string): Promise<Family> {
-  const { kind } = await openGolden(golden);
-  const { files, config, prompts } = await readGolden(golden);
-  const [architecture] = (config as { architectures: [string] }).architectures;
-  const net = await openNetwork(files, { check: false });
-  const { ids, sites } = prompts[0];
-  const error = await largestError(net as Network<readonly number[]>, ids, sites);
-  return { golden, architecture, kind, sites: general(sites.keys()), error };
+/** A pass over a golden's first prompt. */
+type Run = (options: RunOptions) => Promise<Pass>;
+
+/** How the goldens of a kind are run. */
+const RUNS: Readonly<Record<GoldenKind, (golden: GoldenFile) => Promise<Run>>> = {
+  audio: async (golden) => {
+    const net = await openAudio(golden.files, { check: false });
+    const [{ samples }] = await recordingsOf(golden);
+    return (options) => net.run(samples, options);
+  },
+  decoder: async ({ files, rows }) => {
+    const net = await openNetwork(files, { check: false });
+    const [ids] = await rows("0/input_ids");
+    return (options) => net.run(ids!, options);
+  },
+  encoder: async ({ files, rows }) => {
+    const net = await openEncoder(files, { check: false });
+    const [[ids], [types]] = [await rows("0/input_ids"), await rows("0/types")];
+    return (options) =>
+      net.run(net.config.nTypes > 1 ? { ids: ids!, types: types! } : ids!, options);
+  },
+  seq2seq: async ({ files, rows }) => {
+    const net = await openSeq2Seq(files, { check: false });
+    const [[source], [target]] = [await rows("0/source_ids"), await rows("0/target_ids")];
+    return (options) => net.run({ source: source!, target: target! }, options);
+  },
+  vision: async (golden) => {
+    const net = await openVision(golden.files);
+    const [{ given }] = await imagesOf(golden);
+    return (options) => net.run(given, options);
+  },
+};
+
+async function familyOf(name: string): Promise<Family> {
+  const golden = await openGolden(name);
+  const { kind } = golden;
+  const [architecture] = await architecturesOf(golden);
+  const sites = await golden.floats("0/");
+  const error = await largestError(await RUNS[kind](golden), sites);
+  return { golden: name, architecture: architecture!, kind, sites: general(sites.keys()), error };
 }
 
-async function largestError<Given>(
-  net: Network<Given>,
-  given: Given,
+async function architecturesOf({ files }: GoldenFile): Promise<string[]> {
+  const config = await readJson("test", files, "config.json");
+  return (config as { architectures: string[] }).architectures;
+}
+
+async function largestError(
+  run: Run,
   sites: ReadonlyMap<string, { shape: readonly number[]; data: Float32Array }>,
 ): Promise<number> {
-  const pass = await net.run(given, { capture: [...sites.keys()] });
+  const pass = await run({ capture: [...sites.keys()] });
   const read = async (x: Tensor): Promise<Float32Array> => (await x.data()) as Float32Array;
   let error = 0;
   for (const [site, want] of sites) {
@@ -50,7 +93,7 @@ async function largestError<Given>(
 }
 
 const general = (sites: Iterable<string>): string[] => [
-  ...new Set([...sites].map((site) => site.replace(/\.\d+\./, ".{i}."))),
+  ...new Set([...sites].map((site) => site.replaceAll(/\.\d+\./g, ".{i}."))),
 ];
 
 /** Names of sites, those of one module in braces. */
@@ -109,7 +152,11 @@ function page(families: readonly Family[]): string {
 }
 
 const TITLES: Readonly<Record<GoldenKind, string>> = {
+  audio: "Sound: hidden states, letters",
   decoder: "Decoders: the next token",
+  encoder: "Text encoders: hidden states, vectors of texts, classes",
+  seq2seq: "Encoder-decoders: another text",
+  vision: "Images: classes, features, agreement with texts",
 };
 
 const INTRODUCTION = `# Families
@@ -139,8 +186,7 @@ test("the page lists every golden, its sites and an error that the parity tests 
 test("no architecture is said to open that has no golden", async () => {
   const proven = new Set<string>();
   for (const golden of goldenNames) {
-    const { config } = await readGolden(golden);
-    for (const name of (config as { architectures: string[] }).architectures) proven.add(name);
+    for (const name of await architecturesOf(await openGolden(golden))) proven.add(name);
   }
   expect(architectures.filter((name) => !proven.has(name))).toEqual([]);
 });

@@ -50,13 +50,13 @@ test.each(Object.values(ENTRIES))(
 
 test("patchclamp exports these names", () => {
   expect(names(".")).toMatchInlineSnapshot(
-    `"LanguageNetwork Network ONNX_TYPE Pass PatchClampError Rng Tensor account allOps arange architectures argmax argmin asTensor avgPool broadcastTo buildNetwork causalMask checkInvariants checkpoint clip collect compile concat configure conv1d conv2d cumsum customGradient defineNetwork dropout evaluate everyLayerAndHead everyLayerAndPosition eye float16Codec full gather gelu gpt2Family gradients identity int8Codec jacobian jvp layerNorm linear llamaFamily loadNetwork logSoftmax logSumExp logitLens matmul max maxPool mean memoryFiles min noise oneHot ones openNetwork organisms printGraph rand randn randomNormal randomUniform reshape rmsNorm saveAs saveNetwork scatterAdd scatterAddAlongAxis slice softmax sort splitSeed stack stopGradient straightThrough sum takeAlongAxis tensor topK transpose tril triu variance where zeros"`,
+    `"LanguageNetwork Network ONNX_TYPE Pass PatchClampError Rng Tensor account allOps arange architectures argmax argmin asTensor avgPool broadcastTo buildNetwork causalMask checkInvariants checkpoint clip collect compile concat configure conv1d conv2d cumsum customGradient defineNetwork dropout evaluate everyLayerAndHead everyLayerAndPosition expertCounts eye float16Codec full gather gelu gpt2Family gradients groupedLinear identity int8Codec jacobian jvp layerNorm linear llamaFamily loadNetwork logSoftmax logSumExp logitLens matmul max maxPool mean memoryFiles min noise oneHot ones openFolder openNetwork organisms printGraph rand randn randomNormal randomUniform reshape rmsNorm saveAs saveNetwork scatterAdd scatterAddAlongAxis slice softmax sort splitSeed stack stopGradient straightThrough sum switchExperts takeAlongAxis tensor topK transpose tril triu variance where zeros"`,
   );
 });
 
 test("patchclamp/tensor exports these names", () => {
   expect(names("./tensor")).toMatchInlineSnapshot(
-    `"ONNX_TYPE Tensor account allOps arange argmax argmin asTensor avgPool broadcastTo causalMask checkpoint clip collect compile concat configure conv1d conv2d cumsum customGradient dropout evaluate eye float16Codec full gather gelu gradients identity int8Codec jacobian jvp layerNorm linear logSoftmax logSumExp matmul max maxPool mean min noise oneHot ones printGraph rand randn randomNormal randomUniform reshape rmsNorm saveAs scatterAdd scatterAddAlongAxis slice softmax sort splitSeed stack stopGradient straightThrough sum takeAlongAxis tensor topK transpose tril triu variance where zeros"`,
+    `"ONNX_TYPE Tensor account allOps arange argmax argmin asTensor avgPool broadcastTo causalMask checkpoint clip collect compile concat configure conv1d conv2d cumsum customGradient dropout evaluate eye float16Codec full gather gelu gradients groupedLinear identity int8Codec jacobian jvp layerNorm linear logSoftmax logSumExp matmul max maxPool mean min noise oneHot ones printGraph rand randn randomNormal randomUniform reshape rmsNorm saveAs scatterAdd scatterAddAlongAxis slice softmax sort splitSeed stack stopGradient straightThrough sum takeAlongAxis tensor topK transpose tril triu variance where zeros"`,
   );
 });
 
@@ -80,6 +80,6 @@ test("patchclamp/worlds exports these names", () => {
 
 test("patchclamp/architectures exports these names", () => {
   expect(names("./architectures")).toMatchInlineSnapshot(
-    `"architectures decoderFamilyOf familyOf gpt2 gpt2Config gpt2Family llama llamaConfig llamaFamily"`,
+    `"architectures familyOf familyOfKind gpt2 gpt2Config gpt2Family llama llamaConfig llamaFamily"`,
   );
 });

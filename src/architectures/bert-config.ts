@@ -168,7 +168,10 @@ export function distilbertConfig(json: unknown, where = "distilbertConfig"): Ber
     handled: distilbertKeys,
     ignored: [
       ...encoderIgnored,
-      ...["dropout", "attention_dropout", "qa_dropout", "seq_classif_dropout"],
+      "dropout",
+      "attention_dropout",
+      "qa_dropout",
+      "seq_classif_dropout",
       // how the table of positions began; the checkpoint holds it
       "sinusoidal_pos_embds",
     ],

@@ -17,7 +17,7 @@ import type { HeadParams } from "./encoder-heads.ts";
 import { classEntries, encoderHead, vocabularyEntries } from "./encoder-heads.ts";
 import type { EncoderFamily, ParamEntry } from "./family.ts";
 import { activationFunction, linearEntries, normEntries } from "./family.ts";
-import { normalisedAfter } from "./residual.ts";
+import { normalisedAfter, normalisedAfterMeanings } from "./residual.ts";
 
 interface BlockParams {
   readonly attn: AttentionParams;
@@ -92,16 +92,7 @@ function bertBlock(
 const meanings: SiteMeanings = {
   token_type_embed: ["batch pos dModel", "embedding of which text of a pair a token belongs to"],
   "ln_embed.normalized": ["batch pos dModel", "the sum of embeddings, before gain and bias"],
-  "blocks.{i}.ln1.normalized": [
-    "batch pos dModel",
-    "residual stream after attention, before gain and bias",
-  ],
-  "blocks.{i}.ln2.normalized": [
-    "batch pos dModel",
-    "residual stream after the MLP, before gain and bias",
-  ],
-  "blocks.{i}.resid_mid": ["batch pos dModel", "normalised residual stream after attention"],
-  "blocks.{i}.resid_post": ["batch pos dModel", "normalised residual stream after the block"],
+  ...normalisedAfterMeanings,
   "blocks.{i}.attn.q": ["batch pos head dHead", "queries"],
   "blocks.{i}.attn.k": ["batch pos head dHead", "keys"],
   "blocks.{i}.mlp.pre": ["batch pos dMlp", "hidden units before the activation function"],

@@ -4,8 +4,8 @@ import { z } from "zod";
 
 import { PatchClampError } from "../core/errors.ts";
 
-/** The non-linearity of an MLP; `gelu_new` is the tanh approximation. */
-export type Activation = "gelu" | "gelu_new" | "relu" | "silu";
+/** The non-linearity of an MLP; `gelu_new` is the tanh approximation, `quick_gelu` the one by a sigmoid. */
+export type Activation = "gelu" | "gelu_new" | "quick_gelu" | "relu" | "silu" | "tanh";
 
 /** Names that `transformers` gives these functions. */
 const activationNames: Readonly<Record<string, Activation>> = {
@@ -15,13 +15,18 @@ const activationNames: Readonly<Record<string, Activation>> = {
   gelu_fast: "gelu_new",
   gelu_pytorch_tanh: "gelu_new",
   gelu_python_tanh: "gelu_new",
+  quick_gelu: "quick_gelu",
   relu: "relu",
   silu: "silu",
   swish: "silu",
+  tanh: "tanh",
 };
 
-/** A size or a count: a whole number from 1. */
-export const count = z.int().positive();
+/** A size or a count: a whole number from 1 that 32 bits hold, so that a damaged file asks for no more. */
+export const count = z
+  .int()
+  .positive()
+  .max(2 ** 31 - 1, "no network is as large");
 
 /** Reads an activation by any of its names. */
 export function activation(byDefault: Activation): z.ZodType<Activation> {

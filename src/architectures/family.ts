@@ -1,9 +1,13 @@
 // What makes a family of networks: how its config is read, where its parameters lie in a checkpoint, and its function.
 
+import type { AudioConfig, AudioInputs } from "../network/audio-input.ts";
 import type { EncoderConfig, EncoderInputs } from "../network/encoder-input.ts";
 import type { DecoderConfig, DecoderInputs } from "../network/prompt.ts";
+import type { Seq2SeqConfig, SourceInputs, TargetInputs } from "../network/seq2seq-input.ts";
 import type { SiteMeanings } from "../network/sites.ts";
 import type { Tap } from "../network/tap.ts";
+import type { VisionConfig, VisionInputs } from "../network/vision-input.ts";
+import type { SeeingInputs, VisionLanguageConfig } from "../network/vision-language-input.ts";
 import type { AttentionCache } from "../nn/attention.ts";
 import type { ActivationFunction } from "../nn/layers.ts";
 import type { Tensor } from "../tensor/tensor.ts";
@@ -44,7 +48,7 @@ export interface ArchitectureFamily<Config, Inputs> {
   readonly config: (json: unknown, where?: string) => Config;
   /** Every parameter and where it lies. */
   readonly layout: (config: Config) => readonly ParamEntry[];
-  /** A start of names that some checkpoints leave out, such as `transformer.`. */
+  /** A part of names that some checkpoints leave out, such as `transformer.` at their start. */
   readonly optionalPrefix?: string;
   /** Ends of names that older checkpoints write otherwise, by the present end. */
   readonly formerEnds?: Readonly<Record<string, string>>;
@@ -72,8 +76,58 @@ export interface EncoderFamily<
   readonly meanings?: SiteMeanings;
 }
 
+/** Networks that look at images: [batch, channel, height, width] pixels to classes, features, or agreement with texts. */
+export interface VisionFamily<
+  Config extends VisionConfig = VisionConfig,
+> extends ArchitectureFamily<Config, VisionInputs> {
+  readonly kind: "vision";
+  /** What sites are where they are not what the standard name means. */
+  readonly meanings?: SiteMeanings;
+}
+
+/** Networks that listen: [batch, time] samples to last hidden states, [batch, pos, dModel], and what heads make of them. */
+export interface AudioFamily<Config extends AudioConfig = AudioConfig> extends ArchitectureFamily<
+  Config,
+  AudioInputs
+> {
+  readonly kind: "audio";
+  /** What sites are where they are not what the standard name means. */
+  readonly meanings?: (config: Config) => SiteMeanings;
+}
+
+/** Networks that read a source as a whole and write a target: two functions, of which generation calls the first once. */
+export interface Seq2SeqFamily<Config extends Seq2SeqConfig = Seq2SeqConfig> extends Omit<
+  ArchitectureFamily<Config, never>,
+  "forward"
+> {
+  readonly kind: "seq2seq";
+  /** Reads the source into [batch, source, dModel]. */
+  readonly encode: (params: never, inputs: SourceInputs, tap: Tap, config: Config) => Tensor;
+  /** Predicts the next token of the target, [batch, pos, dVocab]. */
+  readonly decode: (params: never, inputs: TargetInputs, tap: Tap, config: Config) => Tensor;
+  /** What sites are where they are not what the standard name means. */
+  readonly meanings?: SiteMeanings;
+}
+
+/** Networks that look at images and write: two functions, of which generation calls the first once. */
+export interface VisionLanguageFamily<
+  Config extends VisionLanguageConfig = VisionLanguageConfig,
+> extends Omit<ArchitectureFamily<Config, never>, "forward"> {
+  readonly kind: "vision-language";
+  /** Reads pixels into what stands in the places of image tokens, [image, imageLength, dModel]. */
+  readonly look: (params: never, pixels: Tensor, tap: Tap, config: Config) => Tensor;
+  /** Predicts the next token, [batch, pos, dVocab]. */
+  readonly predict: (params: never, inputs: SeeingInputs, tap: Tap, config: Config) => Tensor;
+}
+
 /** Every kind of family, told apart by `kind`. */
-export type AnyFamily = DecoderFamily | EncoderFamily;
+export type AnyFamily =
+  | DecoderFamily
+  | EncoderFamily
+  | VisionFamily
+  | AudioFamily
+  | Seq2SeqFamily
+  | VisionLanguageFamily;
 
 /** Entries of a linear layer whose weights are [out, in]. */
 export function linearEntries(
@@ -117,8 +171,10 @@ export function normEntries(
 const FUNCTIONS: Readonly<Record<Activation, ActivationFunction>> = {
   gelu: (x) => x.gelu(),
   gelu_new: (x) => x.gelu({ approximate: "tanh" }),
+  quick_gelu: (x) => x.mul(x.mul(1.702).sigmoid()),
   relu: (x) => x.relu(),
   silu: (x) => x.silu(),
+  tanh: (x) => x.tanh(),
 };
 
 /** The function behind an activation's name. */

@@ -1,3 +1,4 @@
+import { written } from "../core/config.ts";
 import { PatchClampError } from "../core/errors.ts";
 import { nearest } from "../core/text.ts";
 import { familyLoaders } from "./families.gen.ts";
@@ -22,16 +23,20 @@ export async function familyOf(where: string, folder: string, json: unknown): Pr
   }
   throw new PatchClampError("UNSUPPORTED", {
     where,
-    problem: `config.json of ${folder} names the architecture ${JSON.stringify(architecture ?? null)}, which PatchClamp does not compute.`,
-    fix: `the nearest of the ${architectures.length} that it computes are ${nearest(String(architecture), architectures).join(", ")}; docs/families.md lists all.`,
+    problem: `config.json of ${folder} names the architecture ${written(architecture ?? null)}, which PatchClamp does not compute.`,
+    fix: `the nearest that it computes are ${nearest(typeof architecture === "string" ? architecture : "", architectures).join(", ")}; docs/families.md lists all.`,
     facts: { architecture },
   });
 }
 
 /** What each kind is in words, and the function that opens it. */
 const KINDS: Readonly<Record<AnyFamily["kind"], readonly [meaning: string, opener: string]>> = {
+  audio: ["a network that listens", "loadAudio"],
   decoder: ["a network that predicts the next token", "loadNetwork"],
   encoder: ["a text encoder", "loadEncoder"],
+  vision: ["a network that looks at images", "loadVision"],
+  "vision-language": ["a network that looks at images and writes", "loadVisionLanguage"],
+  seq2seq: ["a network that reads one text and writes another", "loadSeq2Seq"],
 };
 
 /**

@@ -53,7 +53,8 @@ export function rotaryDecoder<Params, Config extends LlamaConfig>(
   return (params, inputs, tap, config) => {
     const { scales, epsilon } = config;
     const formOf = attentionForms(inputs, config);
-    let x = tap("embed", scaled(embedding(inputs.tokens, params.embed), scales.embed));
+    const embedded = inputs.embedded ?? embedding(inputs.tokens, params.embed);
+    let x = tap("embed", scaled(embedded, scales.embed));
     for (const [i, own] of params.blocks.entries()) {
       x = block(x, own, { config, form: formOf(i) }, tap.in(`blocks.${i}`));
     }

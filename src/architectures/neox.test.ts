@@ -38,9 +38,8 @@ test("a sequential block's MLP reads what attention wrote", async () => {
 
 test("a parallel block has no stream between attention and MLP, and says why", async () => {
   const net = await opened("neox");
-  await expect(
-    net.run(prompt, { capture: "blocks.0.resid_mid" }),
-  ).rejects.toThrowErrorMatchingInlineSnapshot(`
+  await expect(net.run(prompt, { capture: "blocks.0.resid_mid" })).rejects
+    .toThrowErrorMatchingInlineSnapshot(`
     [PatchClampError: run: neox has no site "blocks.0.resid_mid": its attention and MLP read the same stream, so there is none between them.
       fix: the nearest are "blocks.0.resid_pre", "blocks.0.resid_post", "blocks.1.resid_pre"; all 37 are listed by \`patchclamp sites\`.]
   `);

@@ -46,9 +46,8 @@ test("a stream that is normalised is no sum of what is written, and is not check
 
 test("a network whose last block normalises the stream has no final norm, and says why", async () => {
   const net = await opened("opt-postnorm");
-  await expect(
-    net.run(prompt, { capture: "ln_final.normalized" }),
-  ).rejects.toThrowErrorMatchingInlineSnapshot(`
+  await expect(net.run(prompt, { capture: "ln_final.normalized" })).rejects
+    .toThrowErrorMatchingInlineSnapshot(`
     [PatchClampError: run: opt-postnorm has no site "ln_final.normalized": the norm of its last block is the last one.
       fix: the nearest are "blocks.0.ln1.normalized", "blocks.0.ln2.normalized", "blocks.1.ln1.normalized"; all 35 are listed by \`patchclamp sites\`.]
   `);

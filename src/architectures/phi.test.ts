@@ -33,9 +33,8 @@ test("attention and MLP read the same normalised stream", async () => {
 
 test("the MLP has no norm of its own, and the network says why", async () => {
   const net = await opened("phi");
-  await expect(
-    net.run(prompt, { capture: "blocks.0.ln2.normalized" }),
-  ).rejects.toThrowErrorMatchingInlineSnapshot(`
+  await expect(net.run(prompt, { capture: "blocks.0.ln2.normalized" })).rejects
+    .toThrowErrorMatchingInlineSnapshot(`
     [PatchClampError: run: phi has no site "blocks.0.ln2.normalized": its MLP reads ln1.normalized, as attention does.
       fix: the nearest are "blocks.0.ln1.normalized", "blocks.1.ln1.normalized", "ln_final.normalized"; all 35 are listed by \`patchclamp sites\`.]
   `);

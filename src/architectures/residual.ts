@@ -1,6 +1,7 @@
 // How attention and MLP of a block meet the residual stream. Sites: `resid_pre`, `attn_out`, `resid_mid` (where there is one),
 // `mlp_out`, `resid_post`.
 
+import type { SiteMeanings } from "../network/sites.ts";
 import type { Tap } from "../network/tap.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 
@@ -49,4 +50,18 @@ export const normalisedAfter: Residual = (x, { ln1, attn, ln2, mlp }, tap) => {
   const before = tap("resid_pre", x);
   const between = tap("resid_mid", ln1(before.add(tap("attn_out", attn(before)))));
   return tap("resid_post", ln2(between.add(tap("mlp_out", mlp(between)))));
+};
+
+/** What sites are in a block whose stream itself is normalised. */
+export const normalisedAfterMeanings: SiteMeanings = {
+  "blocks.{i}.ln1.normalized": [
+    "batch pos dModel",
+    "residual stream after attention, before gain and bias",
+  ],
+  "blocks.{i}.ln2.normalized": [
+    "batch pos dModel",
+    "residual stream after the MLP, before gain and bias",
+  ],
+  "blocks.{i}.resid_mid": ["batch pos dModel", "normalised residual stream after attention"],
+  "blocks.{i}.resid_post": ["batch pos dModel", "normalised residual stream after the block"],
 };

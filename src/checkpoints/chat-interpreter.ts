@@ -30,6 +30,10 @@ interface Filtered extends Node {
 const LibraryInterpreter = Interpreter as unknown as new (environment: Environment) => {
   evaluate(node: Node | undefined, environment: Environment): Value;
   evaluateBlock(nodes: readonly Node[], environment: Environment): Value;
+  evaluateArguments(
+    nodes: readonly Node[],
+    environment: Environment,
+  ): [positional: Value[], named: Map<string, Value>];
   run(program: unknown): Value;
 };
 
@@ -38,6 +42,8 @@ const MAX_STEPS = 500_000;
 /** A turn of a loop costs more than an expression, a character less. */
 const STEPS_A_BLOCK = 4;
 const CHARACTERS_A_STEP = 64;
+/** To look at a value takes that much less than to make it. */
+const LOOK = 1 / 16;
 
 /** Stops a template that would run for ever. */
 class Budget {
@@ -80,6 +86,7 @@ const dict = (...parts: readonly object[]): object => Object.assign({}, ...parts
 
 class PythonLikeInterpreter extends LibraryInterpreter {
   readonly #budget: Budget;
+  readonly #costs = new WeakMap<Value, number>();
   #isLeavingLoop = false;
 
   constructor(environment: Environment, budget: Budget) {
@@ -89,6 +96,24 @@ class PythonLikeInterpreter extends LibraryInterpreter {
 
   override evaluate(node: Node | undefined, environment: Environment): Value {
     this.#budget.spend(1);
+    const value = this.#evaluated(node, environment);
+    this.#budget.spend(this.#cost(value) * (making.has(node?.type ?? "") ? 1 : LOOK));
+    return value;
+  }
+
+  /** Numbers say how far to indent or how much to repeat. */
+  override evaluateArguments(
+    nodes: readonly Node[],
+    environment: Environment,
+  ): [positional: Value[], named: Map<string, Value>] {
+    const [positional, named] = super.evaluateArguments(nodes, environment);
+    for (const { value } of [...positional, ...named.values()]) {
+      if (typeof value === "number") this.#budget.spend(Math.abs(value) / CHARACTERS_A_STEP);
+    }
+    return [positional, named];
+  }
+
+  #evaluated(node: Node | undefined, environment: Environment): Value {
     if (node?.type === "BinaryExpression") {
       return this.#binary(node as Binary, environment) ?? super.evaluate(node, environment);
     }
@@ -133,6 +158,21 @@ class PythonLikeInterpreter extends LibraryInterpreter {
     }
   }
 
+  /** Steps that it takes to write a value out; what a list holds twice counts twice, or doubling one forty times would be cheap. */
+  #cost(value: Value): number {
+    const inner = value.value;
+    if (typeof inner === "string") return inner.length / CHARACTERS_A_STEP;
+    if (!(inner instanceof Map || Array.isArray(inner))) return 0;
+    const known = this.#costs.get(value);
+    if (known !== undefined) return known;
+    // a namespace may hold itself
+    this.#costs.set(value, 1);
+    let cost = 1;
+    for (const part of (inner as readonly Value[]).values()) cost += 1 + this.#cost(part);
+    this.#costs.set(value, cost);
+    return cost;
+  }
+
   #text(value: string, environment: Environment): Value {
     this.#budget.spend(value.length / CHARACTERS_A_STEP);
     return super.evaluate({ type: "StringLiteral", value } as Node, environment);
@@ -142,6 +182,16 @@ class PythonLikeInterpreter extends LibraryInterpreter {
     return super.evaluate({ type: "Identifier", value: String(value) } as Node, environment);
   }
 }
+
+/** Expressions that make new texts and lists, of which each may be larger than what it is made of. */
+const making: ReadonlySet<string> = new Set([
+  "ArrayLiteral",
+  "BinaryExpression",
+  "CallExpression",
+  "FilterExpression",
+  "ObjectLiteral",
+  "TupleLiteral",
+]);
 
 /** Statements, whose value is no output. */
 const silent: ReadonlySet<string> = new Set(["Set", "Macro", "Comment"]);

@@ -78,7 +78,7 @@ export async function familyParts<K extends AnyFamily["kind"]>(
 }
 
 /** Refuses a network whose weights, as float32, do not fit the machine. */
-function checkMemory(where: string, name: string, layout: readonly ParamEntry[]): void {
+export function checkMemory(where: string, name: string, layout: readonly ParamEntry[]): void {
   const memory = memoryBytes();
   const needed = layout.reduce((sum, { shape }) => sum + 4 * sizeOf(shape), 0);
   if (memory === undefined || needed <= memory) return;

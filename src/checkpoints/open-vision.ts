@@ -3,6 +3,7 @@
 import type { VisionFamily } from "../architectures/family.ts";
 import type { Files } from "../core/files.ts";
 import type { Tree } from "../core/tree.ts";
+import { checkVisionInvariants } from "../network/invariants.ts";
 import type { PictureForm } from "../network/picture.ts";
 import type { Tokenizer } from "../network/tokenizer.ts";
 import type { VisionConfig } from "../network/vision-input.ts";
@@ -15,17 +16,17 @@ import { readPictureForm } from "./picture-form.ts";
 /**
  * Opens a network that looks at images: a folder in Hugging Face layout, with preprocessor_config.json where it takes pictures.
  *
- * @throws PatchClampError what `openSource` and `familyParts` throw, and `UNSUPPORTED` for a way to prepare pictures that is not computed here
+ * @throws PatchClampError what `openSource` and `familyParts` throw, `UNSUPPORTED` for a way to prepare pictures that is not computed here,
+ * and `INVARIANT_BROKEN` when the network's own numbers contradict each other
  */
-export async function openVision(
-  files: Files,
-  options: Pick<LoadOptions, "name"> = {},
-): Promise<VisionNetwork> {
-  const { name = files.name } = options;
+export async function openVision(files: Files, options: LoadOptions = {}): Promise<VisionNetwork> {
+  const { name = files.name, check = true } = options;
   const source = await openSource(files);
   const pictures = await readPictureForm("loadVision", files);
   const parts = await familyParts("loadVision", source, "vision");
-  return buildVision({ name, ...parts, pictures, tokenizer: source.tokenizer });
+  const network = buildVision({ name, ...parts, pictures, tokenizer: source.tokenizer });
+  if (check) await checkVisionInvariants(network);
+  return network;
 }
 
 /** A network of a family that looks at images. */
@@ -44,6 +45,7 @@ export function buildVision<Config extends VisionConfig>(
   parts: VisionParts<Config>,
 ): VisionNetwork {
   const { name, family, config, params, pictures, tokenizer } = parts;
+  const { absent, meanings } = family;
   return new VisionNetwork({
     name,
     config,
@@ -51,6 +53,7 @@ export function buildVision<Config extends VisionConfig>(
     forward: (p, inputs, tap) => family.forward(p, inputs, tap, config),
     pictures,
     tokenizer,
-    absent: family.absent,
+    absent,
+    ...(meanings === undefined ? {} : { meanings }),
   });
 }

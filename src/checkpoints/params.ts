@@ -14,7 +14,7 @@ import type { TensorToStore } from "./safetensors.ts";
 
 /** How names and leftover tensors of a checkpoint are taken. */
 export interface ReadOptions {
-  /** A start of names that the checkpoint may leave out. Default: none. */
+  /** A part of names that the checkpoint may leave out. Default: none. */
   readonly optionalPrefix?: string;
   /** Ends of names that the checkpoint may write otherwise, by the layout's. Default: none. */
   readonly formerEnds?: Readonly<Record<string, string>>;
@@ -92,8 +92,8 @@ function storedName({ has }: Checkpoint, name: string, options: ReadOptions): st
     .map(([end, was]) => name.slice(0, -end.length) + was);
   const whole = [name, ...former];
   const bare = whole
-    .filter((own) => own.startsWith(optionalPrefix))
-    .map((own) => own.slice(optionalPrefix.length));
+    .filter((own) => own.includes(optionalPrefix))
+    .map((own) => own.replace(optionalPrefix, ""));
   return [...whole, ...bare].find(has) ?? name;
 }
 

@@ -2,13 +2,14 @@
 
 import { PatchClampError } from "../core/errors.ts";
 import { writeSafetensors } from "../checkpoints/safetensors.ts";
-import type { LanguageNetwork } from "../network/language.ts";
+import type { Pass } from "../network/network.ts";
+import type { AnyNetwork } from "../organisms/load-network.ts";
 import { report, table } from "../report/index.ts";
 import type { Report } from "../report/index.ts";
 import { command } from "./command.ts";
-import { openLanguage } from "./network.ts";
+import { openAny } from "./network.ts";
 import { flag, networkOperand, promptOperand, texts } from "./options.ts";
-import { readPrompt } from "./prompt.ts";
+import { readPrompt, toIds } from "./prompt.ts";
 import type { ReadPrompt } from "./prompt.ts";
 
 /** A recorded value and its summary. */
@@ -22,16 +23,43 @@ interface Captured {
   readonly data: Float32Array;
 }
 
+/** A prompt as its network reads it. */
+interface Reading extends Pick<ReadPrompt, "tokens" | "warning"> {
+  readonly run: (capture: readonly string[]) => Promise<Pass>;
+}
+
+/**
+ * Reads the prompt of a network that reads text.
+ *
+ * @throws PatchClampError `UNSUPPORTED` for a network that takes something else
+ */
+function reading(any: AnyNetwork, text: string, isIds: boolean): Reading {
+  if (any.kind === "decoder") {
+    const { network } = any;
+    const { ids, ...rest } = readPrompt(network, text, { isIds });
+    return { ...rest, run: (capture) => network.run([ids], { capture }) };
+  }
+  if (any.kind === "encoder") {
+    const { network } = any;
+    const given = isIds ? toIds(text) : text;
+    const ids = network.tokens(given).ids[0]!;
+    const tokens = ids.map((id) => (isIds ? String(id) : network.tokenizer.token(id)));
+    return { tokens, warning: undefined, run: (capture) => network.run(given, { capture }) };
+  }
+  throw new PatchClampError("UNSUPPORTED", {
+    where: "capture",
+    problem: `${any.network.name} takes more than one text (it is of the kind "${any.kind}").`,
+    fix: "record in a program of yours: net.run(..., { capture }).",
+    facts: { kind: any.kind },
+  });
+}
+
 /**
  * Runs a prompt and records sites.
  *
  * @throws PatchClampError `UNKNOWN_SITE` when a name or pattern matches none, `BAD_OPTION` when there is none
  */
-async function captureSites(
-  net: LanguageNetwork,
-  { ids }: ReadPrompt,
-  selection: readonly string[],
-): Promise<Captured[]> {
+async function captureSites({ run }: Reading, selection: readonly string[]): Promise<Captured[]> {
   if (selection.length === 0) {
     throw new PatchClampError("BAD_OPTION", {
       where: "capture",
@@ -39,7 +67,7 @@ async function captureSites(
       fix: 'add --site "blocks.*.resid_post"; `patchclamp sites` lists all.',
     });
   }
-  const { activations } = await net.run([ids], { capture: selection });
+  const { activations } = await run(selection);
   return Promise.all(
     Object.entries(activations).map(async ([site, value]) => {
       const data = Float32Array.from(await value.numbers());
@@ -60,13 +88,9 @@ function summaryOf(data: Float32Array): { mean: number; std: number; norm: numbe
   return { mean, std: Math.sqrt(spread / data.length), norm: Math.sqrt(squares) };
 }
 
-function captureReport(
-  net: LanguageNetwork,
-  prompt: string,
-  captured: readonly Captured[],
-): Report {
+function captureReport(network: string, prompt: string, captured: readonly Captured[]): Report {
   return report({
-    title: `Recorded in ${net.name}`,
+    title: `Recorded in ${network}`,
     subtitle: prompt,
     sections: [
       table({
@@ -97,26 +121,27 @@ export const capture = command({
     'capture "Mira found her red kite." --site blocks.1.attn.pattern --out pattern.safetensors',
   ],
   run: async ({ host, operands, options, note }) => {
-    const net = await openLanguage(host, operands["network"]!);
+    const any = await openAny(host, operands["network"]!);
     const text = operands["prompt"]!;
-    const prompt = readPrompt(net, text, { isIds: options.ids });
+    const prompt = reading(any, text, options.ids);
     if (prompt.warning !== undefined) note(prompt.warning);
-    const captured = await captureSites(net, prompt, options.site);
+    const captured = await captureSites(prompt, options.site);
+    const { name } = any.network;
     const tensors = Object.fromEntries(
       captured.map(({ site, shape, data }) => [site, { shape, data }]),
     );
     return {
       data: {
-        network: net.name,
+        network: name,
         prompt: text,
         tokens: prompt.tokens,
         sites: captured.map(({ data, ...rest }) => ({ ...rest, values: Array.from(data) })),
       },
-      report: captureReport(net, text, captured),
+      report: captureReport(name, text, captured),
       files: {
         safetensors: () =>
           writeSafetensors(tensors, {
-            network: net.name,
+            network: name,
             prompt: text,
             tokens: JSON.stringify(prompt.tokens),
           }),

@@ -6,8 +6,9 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 
 import { cli } from "../../test/cli-host.ts";
 import { readSafetensors } from "../checkpoints/safetensors.ts";
-import { openNetwork } from "../index.ts";
-import { tinyFiles } from "../../test/tiny.ts";
+import { loadEncoder, openNetwork } from "../index.ts";
+import { openGolden } from "../../test/golden/read.ts";
+import { maxDifference, tinyFiles } from "../../test/tiny.ts";
 import { nodeFiles } from "../runtime/node-files.ts";
 import { commands } from "./cli.ts";
 
@@ -230,7 +231,11 @@ test("run --chat writes the prompt in the network's chat template", async () => 
   };
   expect(await tokensOf("--chat")).toEqual(["user", "hello", "assistant"]);
   expect(await tokensOf("--system", "calm")).toEqual([
-    ...["system", "calm", "user", "hello", "assistant"],
+    "system",
+    "calm",
+    "user",
+    "hello",
+    "assistant",
   ]);
 });
 
@@ -242,4 +247,23 @@ test("a network without a chat template says so", async () => {
       fix: write the prompt yourself, or put the template beside the weights as chat_template.jinja.
     "
   `);
+});
+
+test("sites and capture take text encoders too", async () => {
+  const place = join(folder, "encoder");
+  const { files } = await openGolden("bert");
+  for (const file of await files.list()) {
+    await nodeFiles(place).write(file, await files.read(file));
+  }
+  const listed = await cli("sites", place, "--json");
+  expect(JSON.parse(listed.stdout)).toMatchObject({ kind: "encoder" });
+  const { exitCode, stdout } = await cli("capture", place, "w7 w8", "--site", "hidden", "--json");
+  expect(exitCode).toBe(0);
+  const { tokens, sites } = JSON.parse(stdout) as {
+    tokens: string[];
+    sites: { values: number[] }[];
+  };
+  const hidden = (await (await loadEncoder(place)).run("w7 w8")).at("hidden");
+  expect(tokens).toContain("w7");
+  expect(maxDifference(sites[0]!.values, await hidden.numbers())).toBeLessThanOrEqual(1e-6);
 });

@@ -2,13 +2,19 @@
 
 import type { HubOptions } from "../checkpoints/hub/hub.ts";
 import type { LanguageNetwork } from "../network/language.ts";
-import { loadNetwork } from "../organisms/load-network.ts";
+import type { AnyNetwork } from "../organisms/load-network.ts";
+import { loadAny, loadNetwork } from "../organisms/load-network.ts";
 import type { Host } from "./command.ts";
 import { status } from "./progress.ts";
 
 /** Opens a network that predicts the next token; says on a terminal how far a download has come. */
 export async function openLanguage(host: Host, place: string): Promise<LanguageNetwork> {
   return opening(host, place, (hub) => loadNetwork(place, { hub }));
+}
+
+/** Opens a network of any kind. */
+export async function openAny(host: Host, place: string): Promise<AnyNetwork> {
+  return opening(host, place, (hub) => loadAny(place, { hub }));
 }
 
 async function opening<T>(

@@ -59,7 +59,12 @@ function chatIds(
   return net.tokenizer.encode(text, { addSpecialTokens: false });
 }
 
-function toIds(prompt: string): number[] {
+/**
+ * Reads a list of token ids.
+ *
+ * @throws PatchClampError `BAD_INPUT` when it is none
+ */
+export function toIds(prompt: string): number[] {
   const parts = prompt.split(/[\s,]+/).filter((part) => part !== "");
   if (parts.length > 0 && parts.every((part) => /^\d+$/.test(part))) return parts.map(Number);
   throw new PatchClampError("BAD_INPUT", {

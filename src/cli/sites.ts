@@ -1,12 +1,12 @@
 // `patchclamp sites`: what can be recorded and edited in a network, and what it is.
 
-import type { LanguageNetwork } from "../network/language.ts";
+import type { Network } from "../network/network.ts";
 import { selectSites } from "../network/sites.ts";
 import type { SiteInfo } from "../network/sites.ts";
 import { report, table } from "../report/index.ts";
 import type { Report } from "../report/index.ts";
 import { command } from "./command.ts";
-import { openLanguage } from "./network.ts";
+import { openAny } from "./network.ts";
 import { networkOperand, text } from "./options.ts";
 
 /** Axes whose length depends on the prompt. */
@@ -20,13 +20,16 @@ interface ListedSite {
   readonly meaning: string;
 }
 
+/** What a list of sites takes of a network. */
+type AnySites = Pick<Network<never>, "name" | "space" | "sites">;
+
 /**
  * Lists the sites of a network.
  *
  * @param match - a name or pattern; all sites when it is left out
  * @throws PatchClampError `UNKNOWN_SITE` when the pattern matches none
  */
-function listSites(net: LanguageNetwork, match?: string): ListedSite[] {
+function listSites(net: AnySites, match?: string): ListedSite[] {
   const wanted = new Set(
     match === undefined ? net.space.sites : selectSites("sites", net.space, match),
   );
@@ -45,37 +48,54 @@ function openShape({ axes, shape }: SiteInfo): (string | number)[] {
   return shape.map((size, i) => (openAxes.has(axes[i]!) ? axes[i]! : size));
 }
 
+/** The number in `blocks.3.` and its like, and the name around it. */
+function parted(site: string): { number?: string; general: string } {
+  const [, before, number, after] = /^(.*?\b[a-z]+\.)(\d+)(\..*)$/.exec(site) ?? [];
+  return number === undefined ? { general: site } : { number, general: `${before}{i}${after}` };
+}
+
 /** The sites as a table in which the blocks of a network share their lines. */
-function sitesReport(net: LanguageNetwork, sites: readonly ListedSite[]): Report {
-  const groups = new Map<string, { blocks: number[]; site: ListedSite }>();
+function sitesReport(net: AnySites, sites: readonly ListedSite[]): Report {
+  const numbers = new Map<string, Set<string>>();
+  for (const { name } of net.sites()) {
+    const { number, general } = parted(name);
+    const prefix = general.split("{i}")[0]!;
+    if (number !== undefined) numbers.set(prefix, (numbers.get(prefix) ?? new Set()).add(number));
+  }
+  const groups = new Map<string, { own: string[]; site: ListedSite }>();
   for (const site of sites) {
-    const block = /^blocks\.(\d+)\./.exec(site.name)?.[1];
-    const general = site.name.replace(/^blocks\.\d+\./, "blocks.{i}.");
-    const group = groups.get(general) ?? { blocks: [], site };
-    if (block !== undefined) group.blocks.push(Number(block));
+    const { number, general } = parted(site.name);
+    const group = groups.get(general) ?? { own: [], site };
+    if (number !== undefined) group.own.push(number);
     groups.set(general, group);
   }
+  const counts = [...numbers].map(([prefix, own]) => `${prefix}0..${own.size - 1}`);
+  const example = net.sites().find(({ name }) => parted(name).number !== undefined)?.name;
+  const pattern =
+    example === undefined
+      ? ""
+      : ` What stands here is also what --site takes: ${parted(example).general.replace("{i}", "*")} is that site in every one of them.`;
   return report({
     title: `Sites of ${net.name}`,
     subtitle: `${sites.length} values that can be recorded, edited and differentiated`,
     sections: [
       table({
         columns: ["site", "shape", "meaning"],
-        rows: [...groups].map(([general, { blocks, site }]) => [
-          general.replace("{i}", blockPattern(blocks, net.config.nLayers)),
+        rows: [...groups].map(([general, { own, site }]) => [
+          general.replace("{i}", numberPattern(own, numbers.get(general.split("{i}")[0]!)?.size)),
           `[${site.shape.join(", ")}]`,
           site.meaning,
         ]),
-        note: `The blocks are 0..${net.config.nLayers - 1}. What stands here is also what --site takes: blocks.*.resid_post is that site in every block, blocks.0.attn.{q,k} are two sites of the first.`,
+        ...(counts.length === 0 ? {} : { note: `There are ${counts.join(", ")}.${pattern}` }),
       }),
     ],
   });
 }
 
 /** The pattern for some of a network's blocks: `*` when it is all of them. */
-function blockPattern(blocks: readonly number[], count: number): string {
-  if (blocks.length === 1) return `${blocks[0]}`;
-  return blocks.length === count ? "*" : `{${blocks.join(",")}}`;
+function numberPattern(own: readonly string[], count: number | undefined): string {
+  if (own.length === 1) return own[0]!;
+  return own.length === count ? "*" : `{${own.join(",")}}`;
 }
 
 export const sites = command({
@@ -86,8 +106,11 @@ export const sites = command({
   formats: ["html", "json"],
   examples: ["sites", 'sites --match "blocks.0.attn.*"', "sites organism:stories --json"],
   run: async ({ host, operands, options }) => {
-    const net = await openLanguage(host, operands["network"]!);
-    const found = listSites(net, options.match);
-    return { data: { network: net.name, sites: found }, report: sitesReport(net, found) };
+    const { kind, network } = await openAny(host, operands["network"]!);
+    const found = listSites(network, options.match);
+    return {
+      data: { network: network.name, kind, sites: found },
+      report: sitesReport(network, found),
+    };
   },
 });

@@ -58,3 +58,29 @@ test("a key named __proto__ is refused like any other", () => {
   const json: unknown = JSON.parse('{"n_layer": 2, "__proto__": 1}');
   expect(() => readConfig("t", json, keys)).toThrow('config key "__proto__" = 1');
 });
+
+test("more layers, experts or classes than any network has are refused before anybody lists them", () => {
+  const count = z.int().positive().optional();
+  const handled = {
+    num_hidden_layers: count,
+    n_layer: count,
+    num_experts: count,
+    num_labels: count,
+    depths: z.array(z.int()).optional(),
+    vocab_size: count,
+  };
+  const read = (json: object): unknown => readConfig("loadNetwork", json, { handled, ignored: [] });
+  expect(() => read({ num_hidden_layers: 1e12 })).toThrowErrorMatchingInlineSnapshot(
+    `[PatchClampError: loadNetwork: config key "num_hidden_layers" = 1000000000000 is not supported: the limit is 512.]`,
+  );
+  expect(() => read({ depths: [3, 513] })).toThrowErrorMatchingInlineSnapshot(
+    `[PatchClampError: loadNetwork: config key "depths" = [3,513] is not supported: the limit is 512.]`,
+  );
+  expect(() => read({ num_labels: 2 ** 18 + 1 })).toThrowErrorMatchingInlineSnapshot(
+    `[PatchClampError: loadNetwork: config key "num_labels" = 262145 is not supported: the limit is 262144.]`,
+  );
+  expect(() => read({ n_layer: 513 })).toThrow("the limit is 512.");
+  expect(() => read({ num_experts: 513 })).toThrow("the limit is 512.");
+  const most = { num_hidden_layers: 512, num_labels: 2 ** 18, depths: [512], vocab_size: 1e12 };
+  expect(read(most)).toEqual(most);
+});

@@ -19,7 +19,8 @@ export interface ConfigKeys<Handled extends Readonly<Record<string, z.ZodType>>>
  * @param json - the parsed `config.json`
  * @returns the values of the handled keys
  * @throws PatchClampError `BAD_FILE` when `json` is not an object or lacks a key that has no default; `UNSUPPORTED` for a key that
- * is neither handled nor ignored, and for a value that its schema does not take
+ * is neither handled nor ignored, for a value that its schema does not take, and for more layers, experts or classes than any
+ * network has
  */
 export function readConfig<Handled extends Readonly<Record<string, z.ZodType>>>(
   where: string,
@@ -51,8 +52,17 @@ export function readConfig<Handled extends Readonly<Record<string, z.ZodType>>>(
 
 function readKey(where: string, key: string, schema: z.ZodType, value: unknown): unknown {
   const { success, data, error } = schema.safeParse(value);
-  if (success) return data;
   const name = JSON.stringify(key);
+  if (success) {
+    const most = mostOf(key);
+    const isTooMany = [data].flat().some((count) => typeof count === "number" && count > most);
+    if (!isTooMany) return data;
+    throw new PatchClampError("UNSUPPORTED", {
+      where,
+      problem: `config key ${name} = ${written(value)} is not supported: the limit is ${most}.`,
+      facts: { key, value },
+    });
+  }
   if (value === undefined) {
     throw new PatchClampError("BAD_FILE", {
       where,
@@ -70,8 +80,17 @@ function readKey(where: string, key: string, schema: z.ZodType, value: unknown):
   });
 }
 
+/**
+ * The most that a key may count of what families list one by one: what has parameters or a name of its own. A number in a damaged
+ * file must not say how long that takes; the limits are several times what the largest networks have.
+ */
+function mostOf(key: string): number {
+  if (/(?:layers?|experts|depths|stages)$/.test(key)) return 512;
+  return key.endsWith("labels") ? 2 ** 18 : Infinity;
+}
+
 /** A value as the file writes it, at most 100 characters of it. */
-function written(value: unknown): string {
+export function written(value: unknown): string {
   const text = JSON.stringify(value) ?? "nothing";
   return text.length <= 100 ? text : `${text.slice(0, 100)}...`;
 }

@@ -53,3 +53,24 @@ test("text that is not JSON is refused with the file's name", async () => {
       fix: download or copy the file again.]
   `);
 });
+
+test("JSON nested deeper than anybody can follow is refused", async () => {
+  const read = (depth: number): Promise<unknown> => {
+    const files = memoryFiles({ "config.json": "[".repeat(depth) + "]".repeat(depth) });
+    return readJson("loadNetwork", files, "config.json");
+  };
+  await expect(read(20_000)).rejects.toThrowErrorMatchingInlineSnapshot(`
+    [PatchClampError: loadNetwork: config.json in memory is nested deeper than 100.
+      fix: download or copy the file again.]
+  `);
+  await expect(read(101)).rejects.toThrow("deeper than 100");
+  await expect(read(100)).resolves.toBeDefined();
+});
+
+test("a text without an end among many quotes is refused at once", async () => {
+  const files = memoryFiles({ "config.json": `"${'\\"'.repeat(200_000)}` });
+  const start = performance.now();
+  await expect(readJson("loadNetwork", files, "config.json")).rejects.toThrow("is not JSON");
+  // a search from each quote takes minutes
+  expect(performance.now() - start).toBeLessThan(5000);
+});

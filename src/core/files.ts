@@ -51,24 +51,37 @@ export function memoryFiles(
   };
 }
 
+/** Far more than any file of a checkpoint has, and far fewer than the calls that fit on a stack. */
+const maxDepth = 100;
+
 /**
  * Reads a file that holds one JSON value.
  *
- * @throws PatchClampError `BAD_FILE` when the file is missing, not UTF-8 or not JSON
+ * @throws PatchClampError `BAD_FILE` when the file is missing, not UTF-8, not JSON or nested deeper than 100
  */
 export async function readJson(where: string, files: Files, path: string): Promise<unknown> {
   const bytes = await files.read(path);
-  try {
-    return parsed(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
-  } catch (cause) {
-    throw new PatchClampError("BAD_FILE", {
+  const broken = (problem: string, cause?: unknown): PatchClampError =>
+    new PatchClampError("BAD_FILE", {
       where,
-      problem: `${path} in ${files.name} is not JSON (${bytes.length} bytes).`,
+      problem: `${path} in ${files.name} ${problem}.`,
       fix: "download or copy the file again.",
       facts: { path },
       cause,
     });
+  let json: unknown;
+  try {
+    json = parsed(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
+  } catch (cause) {
+    throw broken(`is not JSON (${bytes.length} bytes)`, cause);
   }
+  if (isDeeper(json, maxDepth)) throw broken(`is nested deeper than ${maxDepth}`);
+  return json;
+}
+
+function isDeeper(json: unknown, depth: number): boolean {
+  if (typeof json !== "object" || json === null) return false;
+  return depth === 0 || Object.values(json).some((inner) => isDeeper(inner, depth - 1));
 }
 
 /** A JSON value; Infinity and NaN, which Python writes bare, come as `{ __float__: "Infinity" }`, as transformers 5 writes them. */
@@ -77,7 +90,8 @@ function parsed(text: string): unknown {
     return JSON.parse(text);
   } catch {
     const tag = (token: string): string => (token[0] === '"' ? token : `{"__float__":"${token}"}`);
-    return JSON.parse(text.replaceAll(/"(?:[^"\\]|\\.)*"|-?Infinity|NaN/g, tag));
+    // a text that never ends is one match too, and not one more search from each of its quotes
+    return JSON.parse(text.replaceAll(/"(?:[^"\\]+|\\.)*"?|-?Infinity|NaN/g, tag));
   }
 }
 

@@ -36,3 +36,10 @@ test("the distance counts insertions, deletions and substitutions alike", () => 
 test("one is singular and every other number plural", () => {
   expect([0, 1, 2].map((count) => plural(count, "site"))).toEqual(["0 sites", "1 site", "2 sites"]);
 });
+
+test("the nearest to a name of a million characters are found at once", () => {
+  const start = performance.now();
+  expect(nearest("b".repeat(1e6), ["aaa", "bbb", "c".repeat(1e6)], 1)).toEqual(["bbb"]);
+  // all pairs of characters of the long two would take an hour
+  expect(performance.now() - start).toBeLessThan(5000);
+});

@@ -2,10 +2,17 @@
 
 import picomatch from "picomatch/posix.js";
 
-/** `words` sorted by edit distance to `word`, nearest first, at most `count` of them. */
+/** Characters of a name that are compared: a damaged file may hold names as long as itself. */
+const COMPARED = 100;
+
+/** `words` sorted by edit distance of their beginnings to that of `word`, nearest first, at most `count` of them. */
 export function nearest(word: string, words: Iterable<string>, count = 3): string[] {
+  const start = word.slice(0, COMPARED);
   return [...words]
-    .map((candidate) => ({ candidate, distance: editDistance(word, candidate) }))
+    .map((candidate) => ({
+      candidate,
+      distance: editDistance(start, candidate.slice(0, COMPARED)),
+    }))
     .toSorted((a, b) => a.distance - b.distance || (a.candidate < b.candidate ? -1 : 1))
     .slice(0, count)
     .map(({ candidate }) => candidate);

@@ -2,6 +2,8 @@
 
 import { PatchClampError } from "../core/errors.ts";
 import type { Tree } from "../core/tree.ts";
+import { concat } from "../runtime/index.ts";
+import { fromHost } from "../tensor/leaf.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { encoderBatch, encoderInputs, encoderRows } from "./encoder-input.ts";
 import type {
@@ -54,6 +56,8 @@ export interface EncoderDefinition {
 export interface EmbedOptions {
   /** Whether vectors are brought to length 1. Default: as the checkpoint says. */
   normalise?: boolean;
+  /** Rows that are computed at a time. Default 32, as in sentence-transformers. */
+  batchSize?: number;
 }
 
 /** A network that reads texts as a whole: every token sees every other. Its output is `logits` where it has a head, else `hidden`. */
@@ -105,11 +109,8 @@ export class EncoderNetwork extends Network<EncoderInput> {
    * types are not as many as its ids or none that the network knows
    */
   tokens(given: EncoderInput): EncoderBatch {
-    const rows = encoderRows(given);
-    const read = rows.map((row) => this.#read(row));
-    for (const [i, row] of read.entries())
-      this.#check(row, rows.length > 1 ? `row ${i}` : "the row");
-    return encoderBatch(read, this.#tokenizer?.pad ?? 0);
+    const rows = this.#checked(encoderRows(given).map((row) => this.#read(row)));
+    return encoderBatch(rows, this.#tokenizer?.pad ?? 0);
   }
 
   /**
@@ -117,16 +118,36 @@ export class EncoderNetwork extends Network<EncoderInput> {
    * states are pooled as the checkpoint says, and vectors are brought to length 1 if it says so.
    *
    * @param given - texts, pairs of texts or token ids; of these, texts are shortened where they are too long
-   * @returns [batch, dModel], or a multiple of dModel where the checkpoint pools in several ways
-   * @throws PatchClampError what `tokens` throws
+   * @returns [rows, dModel], or a multiple of dModel where the checkpoint pools in several ways
+   * @throws PatchClampError what `tokens` throws, and `BAD_OPTION` for a batch size that is no whole number from 1
    */
   async embed(given: EncoderInput, options: EmbedOptions = {}): Promise<Tensor> {
-    const { normalise = this.sentences.normalises } = options;
-    const rows = encoderRows(given).map((row) =>
-      typeof row === "string" ? this.#shortened(row) : row,
+    const { normalise = this.sentences.normalises, batchSize = 32 } = options;
+    if (!Number.isInteger(batchSize) || batchSize < 1) {
+      throw new PatchClampError("BAD_OPTION", {
+        where: "embed",
+        problem: `batchSize is ${batchSize}, not a whole number from 1.`,
+      });
+    }
+    const rows = this.#checked(
+      encoderRows(given).map((row) =>
+        typeof row === "string" ? this.#shortened(row) : this.#read(row),
+      ),
     );
-    const pooled = (await this.run(rows, { capture: "pooled" })).at("pooled");
-    return normalise ? unitLength(pooled) : pooled;
+    // rows of like lengths share a batch, so that few positions are padding
+    const order = [...rows.keys()].toSorted((a, b) => rows[a]!.ids.length - rows[b]!.ids.length);
+    const pooled: Tensor[] = [];
+    for (let start = 0; start < order.length; start += batchSize) {
+      const batch = order.slice(start, start + batchSize).map((row) => rows[row]!);
+      pooled.push((await this.run(batch, { capture: "pooled" })).at("pooled"));
+    }
+    const places = new Int32Array(rows.length);
+    for (const [place, row] of order.entries()) places[row] = place;
+    const vectors = concat(pooled, { axis: 0 }).gather(
+      fromHost(places, { shape: [rows.length], dtype: "int32" }),
+      { axis: 0 },
+    );
+    return normalise ? unitLength(vectors) : vectors;
   }
 
   #read(row: EncoderRow): TypedIds {
@@ -139,19 +160,25 @@ export class EncoderNetwork extends Network<EncoderInput> {
   }
 
   /** A text's tokens without those beyond the bound; what the tokenizer puts around a text stays. */
-  #shortened(text: string): readonly number[] {
+  #shortened(text: string): TypedIds {
     const { maxTokens = Infinity, lowerCases = false } = this.sentences;
     const bound = Math.min(maxTokens, this.config.nCtx);
-    const trimmed = lowerCases ? text.trim().toLowerCase() : text.trim();
-    const whole = this.tokenizer.encode(trimmed);
-    if (whole.length <= bound) return whole;
-    const inner = this.tokenizer.encode(trimmed, { addSpecialTokens: false });
+    const read = lowerCases ? text.toLowerCase() : text;
+    const whole = this.tokenizer.encode(read);
+    if (whole.length <= bound) return untyped(whole);
+    const inner = this.tokenizer.encode(read, { addSpecialTokens: false });
     const around = whole.length - inner.length;
     const before = Array.from({ length: around + 1 }, (_, i) => i).find((start) =>
       inner.every((id, i) => whole[start + i] === id),
     )!;
     const kept = whole.slice(0, before + bound - around);
-    return [...kept, ...whole.slice(before + inner.length)];
+    return untyped([...kept, ...whole.slice(before + inner.length)]);
+  }
+
+  #checked(rows: readonly TypedIds[]): readonly TypedIds[] {
+    for (const [i, row] of rows.entries())
+      this.#check(row, rows.length > 1 ? `row ${i}` : "the row");
+    return rows;
   }
 
   #check({ ids, types }: TypedIds, what: string): void {

@@ -6,18 +6,19 @@ import type { Tree } from "../core/tree.ts";
 import { leaves } from "../core/tree.ts";
 import { compile, evaluate } from "../tensor/evaluate.ts";
 import type { Tensor } from "../tensor/tensor.ts";
-import type { LanguageNetwork } from "./language.ts";
-import type { Edits } from "./network.ts";
-import type { DecoderCache, DecoderInputs, LanguageInput, Revision, TokenBatch } from "./prompt.ts";
+import type { Edits, Inputs } from "./network.ts";
+import type { DecoderCache, DecoderConfig, DecoderInputs, Revision, TokenBatch } from "./prompt.ts";
 import { batchInputs } from "./prompt.ts";
 import type { Kept, StepInputs } from "./row-cache.ts";
 import { RowCache } from "./row-cache.ts";
 import type { SamplingOptions } from "./sampling.ts";
 import { sampler } from "./sampling.ts";
+import type { SiteSpace } from "./sites.ts";
 import { selectSites } from "./sites.ts";
-import type { Edit } from "./tap.ts";
+import type { Edit, Tap } from "./tap.ts";
 import { recordingTap } from "./tap.ts";
 import { TextStream } from "./text-stream.ts";
+import type { Tokenizer } from "./tokenizer.ts";
 
 /** Options of `generate`. */
 export interface GenerateOptions extends SamplingOptions {
@@ -46,14 +47,33 @@ export interface GeneratedToken {
   readonly probability: number;
   /**
    * What was captured in the pass that predicted it: the whole prompt at step 0, one position afterwards, and the whole text
-   * again where a token more changes earlier positions (some rotary scalings for long texts). Rows are those of the batch.
+   * again where a token more changes earlier positions (some rotary scalings for long texts). Rows are those of the batch. Sites of
+   * an encoder are there at step 0 only.
    */
   readonly activations: Readonly<Record<string, Tensor>>;
 }
 
+/** What generation needs of a network. */
+export interface Writer {
+  readonly config: Pick<DecoderConfig, "dVocab" | "nCtx">;
+  readonly space: SiteSpace;
+  readonly hasTokenizer: boolean;
+  readonly tokenizer: Tokenizer;
+  resolveEdits: (where: string, edits: Edits) => ReadonlyMap<string, readonly Edit[]>;
+}
+
+/** What is continued, and the function that predicts. */
+export interface Beginning {
+  readonly batch: TokenBatch;
+  /** Predicts the next token, [batch, pos, dVocab]; `fixed` is what `prepare` made. */
+  readonly predict: (inputs: DecoderInputs, fixed: Inputs, tap: Tap) => Tensor;
+  /** Makes, in the first pass, what is the same for all passes. Default: nothing. */
+  readonly prepare?: (tap: Tap) => Inputs;
+}
+
 /** How one pass is traced. */
-interface PassForm {
-  readonly net: LanguageNetwork;
+interface PassForm extends Omit<Beginning, "batch"> {
+  readonly net: Writer;
   readonly edits: ReadonlyMap<string, readonly Edit[]>;
   readonly capture: readonly string[];
   /** Hears when nothing of earlier positions can be kept. */
@@ -63,26 +83,29 @@ interface PassForm {
 interface PassResult extends Kept {
   /** Logits of the last position, [batch, dVocab]. */
   readonly logits: Tensor;
+  /** What is the same for all passes. */
+  readonly fixed: Inputs;
   readonly activations: Readonly<Record<string, Tensor>>;
 }
 
 /**
- * See `LanguageNetwork.generate`.
+ * See `LanguageNetwork.generate` and `Seq2SeqNetwork.generate`.
  *
  * @yields every new token, rows of a batch in turn
  */
 export async function* generate(
-  net: LanguageNetwork,
-  given: LanguageInput,
+  net: Writer,
+  beginning: Beginning,
   options: GenerateOptions = {},
 ): AsyncGenerator<GeneratedToken> {
   const { edit = {}, capture, signal } = options;
-  const batch = leftPadded(net.tokens(given));
+  const batch = leftPadded(beginning.batch);
   const pos = batch.ids[0]!.length;
   const maxTokens = checkLength(net, pos, options.maxTokens);
   const stop = new Set(options.stop ?? endOfText(net));
   const pick = sampler(options);
   const reader = new Reader({
+    ...beginning,
     net,
     edits: net.resolveEdits("generate", edit),
     capture: capture === undefined ? [] : selectSites("generate", net.space, capture),
@@ -116,22 +139,26 @@ export async function* generate(
 /** Reads a batch of growing rows, as far as it can without reading a token twice. */
 class Reader {
   readonly #form: PassForm;
-  readonly #decode: (inputs: StepInputs) => Promise<PassResult>;
+  readonly #decode: (inputs: StepInputs, fixed: Inputs) => Promise<PassResult>;
   readonly #revisions: Revision[] = [];
   #batch!: TokenBatch;
   #cache!: RowCache;
+  #fixed: Inputs = {};
   /** What the last step found, which the cache does not hold yet. */
   #latest: PassResult | undefined;
 
   constructor(form: Omit<PassForm, "revise">) {
     this.#form = { ...form, revise: (revision) => this.#revise(revision) };
-    this.#decode = compile((inputs: StepInputs) => stepPass(this.#form, inputs));
+    this.#decode = compile((inputs: StepInputs, fixed: Inputs) =>
+      stepPass(this.#form, inputs, fixed),
+    );
   }
 
   /** Reads whole rows. */
   async start(batch: TokenBatch): Promise<PassResult> {
     const result = await promptPass(this.#form, batch);
     this.#batch = batch;
+    this.#fixed = result.fixed;
     this.#cache = await RowCache.of(batch, result);
     this.#latest = undefined;
     return result;
@@ -142,7 +169,7 @@ class Reader {
     this.#batch = extended(this.#batch, next);
     if (isRevised(this.#revisions, this.#batch.lengths)) return this.start(this.#batch);
     if (this.#latest !== undefined) await this.#cache.append(this.#latest);
-    this.#latest = await this.#decode(this.#cache.stepInputs(next));
+    this.#latest = await this.#decode(this.#cache.stepInputs(next), this.#fixed);
     return this.#latest;
   }
 
@@ -177,7 +204,7 @@ function aborted(step: number, signal: AbortSignal): PatchClampError {
   });
 }
 
-function checkLength(net: LanguageNetwork, pos: number, asked: number | undefined): number {
+function checkLength(net: Writer, pos: number, asked: number | undefined): number {
   const room = net.config.nCtx - pos;
   if (asked !== undefined && (!Number.isInteger(asked) || asked < 1)) {
     throw new PatchClampError("BAD_OPTION", {
@@ -195,7 +222,7 @@ function checkLength(net: LanguageNetwork, pos: number, asked: number | undefine
   return asked ?? Math.min(room, 64);
 }
 
-function endOfText(net: LanguageNetwork): readonly number[] {
+function endOfText(net: Writer): readonly number[] {
   return net.hasTokenizer ? net.tokenizer.stops : [];
 }
 
@@ -215,28 +242,39 @@ function rowOf(logits: Float32Array, row: number, dVocab: number): Float32Array 
 /** Runs the prompt: everything a decoding step needs, and the logits of the last position. */
 async function promptPass(form: PassForm, batch: TokenBatch): Promise<PassResult> {
   const nothing = { past: () => undefined, state: () => undefined };
-  const result = tracePass(form, batchInputs(batch), nothing);
+  const result = tracePass(form, { ...batchInputs(batch), ...nothing });
   await evaluate(leaves<Tensor>(result as unknown as Tree<Tensor>).map(([, tensor]) => tensor));
   return result;
 }
 
-function stepPass(form: PassForm, { keys, values, states, ...inputs }: StepInputs): PassResult {
-  return tracePass(form, inputs, {
+function stepPass(
+  form: PassForm,
+  { keys, values, states, ...inputs }: StepInputs,
+  fixed: Inputs,
+): PassResult {
+  return tracePass(form, {
+    ...inputs,
     past: (layer) => ({ k: keys[layer]!, v: values[layer]! }),
     state: (layer) => states[layer],
+    fixed,
   });
 }
 
+/** What one pass reads: new tokens, what is kept of earlier ones, and what is the same for all passes but the first. */
+interface PassInputs extends Omit<DecoderInputs, "cache">, Pick<DecoderCache, "past" | "state"> {
+  readonly fixed?: Inputs;
+}
+
 function tracePass(
-  { net, edits, capture, revise }: PassForm,
-  inputs: DecoderInputs,
-  earlier: Pick<DecoderCache, "past" | "state">,
+  { predict, prepare, edits, capture, revise }: PassForm,
+  { past, state: stateOf, fixed: given, ...inputs }: PassInputs,
 ): PassResult {
   const keys: Record<string, Tensor> = {};
   const values: Record<string, Tensor> = {};
   const states: Record<string, readonly Tensor[]> = {};
   const cache: DecoderCache = {
-    ...earlier,
+    past,
+    state: stateOf,
     store: (layer, k, v) => {
       keys[layer] = k;
       values[layer] = v;
@@ -247,12 +285,16 @@ function tracePass(
     revise,
   };
   const { tap, sites } = recordingTap({ edits });
-  const logits = tap("logits", net.forward(net.params as never, { ...inputs, cache }, tap));
+  const fixed = given ?? prepare?.(tap) ?? {};
+  const logits = tap("logits", predict({ ...inputs, cache }, fixed, tap));
   return {
     logits: logits.slice({ axis: 1, start: -1 }).squeeze(1),
     keys,
     values,
     states,
-    activations: Object.fromEntries(capture.map((site) => [site, sites.get(site)!])),
+    fixed,
+    activations: Object.fromEntries(
+      capture.filter((site) => sites.has(site)).map((site) => [site, sites.get(site)!]),
+    ),
   };
 }

@@ -22,6 +22,12 @@ export {
   type RunOptions,
   type TraceOptions,
 } from "./network.ts";
+export {
+  expertCounts,
+  switchExperts,
+  type ExpertCountOptions,
+  type ExpertSwitches,
+} from "./experts.ts";
 export type { GeneratedToken, GenerateOptions } from "./generate.ts";
 export { logitLens, type LensOptions, type LensRow } from "./lens.ts";
 export type { SamplingOptions } from "./sampling.ts";

@@ -2,10 +2,10 @@
 
 import type { Tree } from "../core/tree.ts";
 import type { Tensor } from "../tensor/tensor.ts";
-import type { GenerateOptions, GeneratedToken } from "./generate.ts";
+import type { Beginning, GenerateOptions, GeneratedToken } from "./generate.ts";
 import { generate } from "./generate.ts";
 import { Network } from "./network.ts";
-import { batchInputs, rowsOf } from "./prompt.ts";
+import { batchInputs, rowsOf, tokenBatch } from "./prompt.ts";
 import type { DecoderConfig, DecoderInputs, LanguageInput, TokenBatch } from "./prompt.ts";
 import { checkRow, tokenizerOf } from "./rows.ts";
 import type { SweepOptions, SweepResult } from "./sweep.ts";
@@ -68,22 +68,23 @@ export class LanguageNetwork extends Network<LanguageInput> {
     const rows = prompts.map((row) => (typeof row === "string" ? this.tokenizer.encode(row) : row));
     for (const [i, row] of rows.entries())
       checkRow(this.name, row, rows.length > 1 ? `prompt ${i}` : "the prompt", this.config);
-    const pos = Math.max(...rows.map((row) => row.length));
     const filler = this.#tokenizer?.pad ?? this.#tokenizer?.eos ?? 0;
-    const ids = rows.map((row) => {
-      const pads = Array.from({ length: pos - row.length }, () => filler);
-      return padding === "left" ? [...pads, ...row] : [...row, ...pads];
-    });
-    return { ids, lengths: rows.map((row) => row.length), padding };
+    return tokenBatch(rows, padding, filler);
   }
 
   /**
    * Continues a prompt, token by token.
    *
-   * @returns one record for every new token; rows of a batch take turns
+   * @yields one record for every new token; rows of a batch take turns
    */
-  generate(given: LanguageInput, options: GenerateOptions = {}): AsyncGenerator<GeneratedToken> {
-    return generate(this, given, options);
+  async *generate(
+    given: LanguageInput,
+    options: GenerateOptions = {},
+  ): AsyncGenerator<GeneratedToken> {
+    const batch = this.tokens(given);
+    const params = this.params as never;
+    const predict: Beginning["predict"] = (inputs, _, tap) => this.forward(params, inputs, tap);
+    yield* generate(this, { batch, predict }, options);
   }
 
   /**

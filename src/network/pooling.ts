@@ -1,41 +1,49 @@
 // From the hidden states of a text to one vector, in the ways of sentence-transformers.
 
 import { NEVER } from "../nn/masks.ts";
-import { concat } from "../runtime/index.ts";
+import { arange, concat } from "../runtime/index.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import type { EncoderInputs } from "./encoder-input.ts";
 
-/** A way to pool. */
+/** A way to pool, by its name in sentence-transformers. */
 export type Pooling =
   /** the first token */
   | "cls"
   /** each number's largest value */
   | "max"
   | "mean"
-  /** the sum, divided by the square root of how many there are */
-  | "mean_sqrt_len";
+  /** the sum, divided by the square root of how many tokens there are */
+  | "mean_sqrt_len_tokens"
+  /** a mean in which the nth token counts n times */
+  | "weightedmean"
+  | "lasttoken";
 
-type Pool = (hidden: Tensor, isReal: Tensor | undefined) => Tensor;
-
-/** [batch, 1]: tokens of every row; a number where all rows are full. */
-function counts(hidden: Tensor, isReal: Tensor | undefined): Tensor | number {
-  return isReal?.sum({ axis: 1, keepDims: true }) ?? hidden.shape[1]!;
+/** The hidden states of a batch, [batch, pos, dModel], and which of them count. */
+interface States {
+  readonly hidden: Tensor;
+  /** 1 at tokens, 0 at padding, [batch or 1, pos] */
+  readonly isReal: Tensor;
+  /** How many tokens every row has, [batch or 1, 1]. */
+  readonly count: Tensor;
+  /** 1 at the first position, 2 at the second ..., [1, pos] */
+  readonly place: Tensor;
 }
 
-const total: Pool = (hidden, isReal) =>
-  (isReal === undefined ? hidden : hidden.mul(isReal.unsqueeze(-1))).sum({ axis: 1 });
+/** Sums hidden states, each times its weight, [batch or 1, pos]. */
+const total = ({ hidden }: States, weights: Tensor): Tensor =>
+  hidden.mul(weights.unsqueeze(-1)).sum({ axis: 1 });
 
-const POOLS: Readonly<Record<Pooling, Pool>> = {
-  cls: (hidden) => firstToken(hidden),
-  max: (hidden, isReal) =>
-    (isReal === undefined ? hidden : isReal.unsqueeze(-1).greater(0).where(hidden, NEVER)).max({
-      axis: 1,
-    }),
-  mean: (hidden, isReal) => total(hidden, isReal).div(counts(hidden, isReal)),
-  mean_sqrt_len: (hidden, isReal) => {
-    const count = counts(hidden, isReal);
-    return total(hidden, isReal).div(typeof count === "number" ? Math.sqrt(count) : count.sqrt());
+const POOLS: Readonly<Record<Pooling, (states: States) => Tensor>> = {
+  cls: ({ hidden }) => firstToken(hidden),
+  max: ({ hidden, isReal }) =>
+    isReal.unsqueeze(-1).greater(0).where(hidden, NEVER).max({ axis: 1 }),
+  mean: (states) => total(states, states.isReal).div(states.count),
+  mean_sqrt_len_tokens: (states) => total(states, states.isReal).div(states.count.sqrt()),
+  weightedmean: (states) => {
+    const weights = states.isReal.mul(states.place);
+    return total(states, weights).div(weights.sum({ axis: 1, keepDims: true }));
   },
+  lasttoken: (states) => total(states, states.place.equal(states.count).cast("float32")),
 };
 
 /** The first position of every row: [batch, pos, dModel] to [batch, dModel]. */
@@ -53,10 +61,14 @@ export function firstToken(hidden: Tensor): Tensor {
  */
 export function pool(
   hidden: Tensor,
-  { isReal }: Pick<EncoderInputs, "isReal">,
+  inputs: Pick<EncoderInputs, "isReal">,
   poolings: readonly Pooling[],
 ): Tensor {
-  const vectors = poolings.map((pooling) => POOLS[pooling](hidden, isReal));
+  const pos = hidden.shape[1]!;
+  const place = arange(pos, { start: 1 }).cast("float32").unsqueeze(0);
+  const { isReal = place.onesLike() } = inputs;
+  const states = { hidden, isReal, count: isReal.sum({ axis: 1, keepDims: true }), place };
+  const vectors = poolings.map((pooling) => POOLS[pooling](states));
   return vectors.length === 1 ? vectors[0]! : concat(vectors, { axis: -1 });
 }
 

@@ -57,6 +57,8 @@ export interface DecoderInputs {
   readonly mask: Tensor;
   /** float32, [batch, pos]: 1 at tokens, 0 at padding. Absent when there is no padding. */
   readonly isReal?: Tensor;
+  /** What enters the stream in place of the tokens' embeddings, [batch, pos, dModel]. Default: these. */
+  readonly embedded?: Tensor;
   readonly cache?: DecoderCache;
 }
 
@@ -100,6 +102,20 @@ function padded(given: LanguageInput): PaddedPrompt {
   if ("prompts" in given) return given;
   if (typeof given[0] === "number") return { prompts: [given as readonly number[]] };
   return { prompts: given as PaddedPrompt["prompts"] };
+}
+
+/** Rows of token ids, padded to one length. */
+export function tokenBatch(
+  rows: readonly (readonly number[])[],
+  padding: TokenBatch["padding"],
+  filler: number,
+): TokenBatch {
+  const pos = Math.max(...rows.map((row) => row.length));
+  const ids = rows.map((row) => {
+    const pads = Array.from({ length: pos - row.length }, () => filler);
+    return padding === "left" ? [...pads, ...row] : [...row, ...pads];
+  });
+  return { ids, lengths: rows.map((row) => row.length), padding };
 }
 
 /** What a decoder's function takes for a padded batch. */

@@ -8,8 +8,25 @@ const MEANINGS: readonly (readonly [name: string, axes: string, meaning: string]
   ["embed.ln.normalized", "batch pos dModel", "token embedding, before gain and bias of its norm"],
   ["embed", "batch pos dModel", "token embedding"],
   ["pos_embed", "batch pos dModel", "position embedding"],
+  ["samples", "batch time", "samples as they enter the network"],
+  [
+    "features.{i}.ln.normalized",
+    "batch channel time",
+    "output of the convolution, normalised, before gain and bias",
+  ],
+  ["features.{i}.pre", "batch channel time", "features before the activation function"],
+  ["features.{i}.post", "batch channel time", "features that a convolution found"],
+  ["features", "batch pos channel", "features of each frame"],
+  ["ln_features.normalized", "batch pos channel", "the same, normalised, before gain and bias"],
+  ["projected", "batch pos dModel", "features of each frame, in the width of the residual stream"],
   ["blocks.{i}.resid_pre", "batch pos dModel", "residual stream before the block"],
-  ["blocks.{i}.ln1.normalized", "batch pos dModel", "input of attention, before gain and bias"],
+  [
+    "blocks.{i}.ln1.normalized",
+    "batch pos dModel",
+    "input of attention (or of the state space), before gain and bias",
+  ],
+  ["blocks.{i}.attn.q_latent", "batch pos rank", "what queries are made from"],
+  ["blocks.{i}.attn.kv_latent", "batch pos rank", "what keys and values are made from"],
   ["blocks.{i}.attn.q", "batch pos head dHead", "queries, before rotation"],
   ["blocks.{i}.attn.k", "batch pos kvHead dHead", "keys, before rotation"],
   ["blocks.{i}.attn.v", "batch pos kvHead dHead", "values"],
@@ -19,6 +36,7 @@ const MEANINGS: readonly (readonly [name: string, axes: string, meaning: string]
   ["blocks.{i}.attn.rot_k", "batch pos kvHead dHead", "keys after rotation"],
   ["blocks.{i}.attn.scores", "batch head query key", "scaled and masked scores"],
   ["blocks.{i}.attn.pattern", "batch head query key", "attention probabilities"],
+  ["blocks.{i}.attn.sink", "batch head query sink", "probability given to nothing"],
   ["blocks.{i}.attn.z", "batch pos head dHead", "mixed values of each head"],
   ["blocks.{i}.attn.result", "batch pos head dModel", "what each head writes, without the bias"],
   ["blocks.{i}.attn.raw_out", "batch pos dModel", "output of attention, before the norm after it"],
@@ -41,6 +59,20 @@ const MEANINGS: readonly (readonly [name: string, axes: string, meaning: string]
   ["blocks.{i}.ssm.norm.normalized", "batch pos dInner", "the same, normalised, before gain"],
   ["blocks.{i}.ssm_out", "batch pos dModel", "what the state space adds to the residual stream"],
   ["blocks.{i}.resid_mid", "batch pos dModel", "residual stream between attention and MLP"],
+  [
+    "blocks.{i}.ln_cross.normalized",
+    "batch pos dModel",
+    "input of cross attention, before gain and bias",
+  ],
+  ["blocks.{i}.cross.q", "batch pos head dHead", "queries of cross attention"],
+  ["blocks.{i}.cross.k", "batch source head dHead", "keys of what the encoder read"],
+  ["blocks.{i}.cross.v", "batch source head dHead", "values of what the encoder read"],
+  ["blocks.{i}.cross.scores", "batch head query source", "scaled and masked scores"],
+  ["blocks.{i}.cross.pattern", "batch head query source", "attention probabilities"],
+  ["blocks.{i}.cross.z", "batch pos head dHead", "mixed values of each head"],
+  ["blocks.{i}.cross.result", "batch pos head dModel", "what each head writes, without the bias"],
+  ["blocks.{i}.cross_out", "batch pos dModel", "what cross attention adds to the residual stream"],
+  ["blocks.{i}.resid_cross", "batch pos dModel", "residual stream between cross attention and MLP"],
   ["blocks.{i}.ln2.normalized", "batch pos dModel", "input of the MLP, before gain and bias"],
   ["blocks.{i}.mlp.gate", "batch pos dMlp", "gates, before the activation function"],
   [
@@ -49,6 +81,15 @@ const MEANINGS: readonly (readonly [name: string, axes: string, meaning: string]
     "hidden units before the activation function or the gate",
   ],
   ["blocks.{i}.mlp.post", "batch pos dMlp", "hidden units"],
+  ["blocks.{i}.moe.router_logits", "batch pos expert", "scores of experts"],
+  ["blocks.{i}.moe.experts", "batch pos k", "chosen experts, by number, the best first"],
+  ["blocks.{i}.moe.weights", "batch pos k", "weights of the chosen experts"],
+  [
+    "blocks.{i}.moe.expert_out",
+    "batch pos k dModel",
+    "output of each chosen expert, before its weight",
+  ],
+  ["blocks.{i}.moe.shared_out", "batch pos dModel", "what experts for all tokens add"],
   ["blocks.{i}.mlp.raw_out", "batch pos dModel", "output of the MLP, before the norm after it"],
   ["blocks.{i}.ln2_post.normalized", "batch pos dModel", "the same, normalised, before gain"],
   ["blocks.{i}.mlp_out", "batch pos dModel", "what the MLP adds to the residual stream"],
@@ -80,18 +121,49 @@ export function describeSite(
   shape: readonly number[],
   own: SiteMeanings = {},
 ): SiteInfo {
-  const general = name.replace(/^blocks\.\d+\./, "blocks.{i}.");
+  const general = generalName(name);
+  // of a network with several towers, each is a network of its own below its name
+  const bare = general.replace(SCOPE, "");
   // families may give one name to values of different ranks
-  const named = MEANINGS.filter(([pattern]) => pattern === general);
+  const named = MEANINGS.filter(([pattern]) => pattern === bare);
   const known = named.find(([, axes]) => axes.split(" ").length === shape.length) ?? named[0];
-  const [axes, meaning] = own[general] ?? [known?.[1], known?.[2] ?? ""];
+  const [axes, meaning] = own[general] ?? own[bare] ?? [known?.[1], known?.[2] ?? ""];
   return { name, axes: axes?.split(" ") ?? shape.map(String), shape, meaning };
+}
+
+const SCOPE = /^(?:text|vision|encoder|decoder)\./;
+
+/** A site's name with `{i}` for its block or layer of features; in networks of several stages, `{i}` for the stage and `{j}` for the block. */
+function generalName(name: string): string {
+  return name
+    .replace(/\bstages\.\d+\.blocks\.\d+\./, "stages.{i}.blocks.{j}.")
+    .replace(/\b(stages|blocks|features)\.\d+\./, "$1.{i}.");
 }
 
 // What other libraries call the same values. `$1` is the block. Names that look alike but hold another value (such as
 // the output of a norm with its gain) are left out on purpose. Of several that fit, the first that a network has counts: a module
 // whose output is normalised before it is added gives the value before that.
 const ALIASES: readonly (readonly [RegExp, string])[] = [
+  [/^(?:model\.)?encoder$/, "encoder.out"],
+  [/^model\.(encoder|decoder)\.layers\.(\d+)$/, "$1.blocks.$2.resid_post"],
+  [/^model\.(encoder|decoder)\.layers\.(\d+)\.self_attn$/, "$1.blocks.$2.attn_out"],
+  [/^model\.decoder\.layers\.(\d+)\.encoder_attn$/, "decoder.blocks.$1.cross_out"],
+  [/^model\.(encoder|decoder)\.layers\.(\d+)\.fc1$/, "$1.blocks.$2.mlp.pre"],
+  [/^model\.(encoder|decoder)\.layers\.(\d+)\.fc2$/, "$1.blocks.$2.mlp_out"],
+  [/^(encoder|decoder)\.block\.(\d+)$/, "$1.blocks.$2.resid_post"],
+  [/^(encoder|decoder)\.block\.(\d+)\.layer\.0\.SelfAttention$/, "$1.blocks.$2.attn_out"],
+  [/^decoder\.block\.(\d+)\.layer\.1\.EncDecAttention$/, "decoder.blocks.$1.cross_out"],
+  [/^(encoder|decoder)\.block\.(\d+)\.layer\.[12]\.DenseReluDense$/, "$1.blocks.$2.mlp_out"],
+  [/^(?:\w+\.)?embeddings\.(?:word|tok)_embeddings$/, "embed"],
+  [/^(?:\w+\.)?embeddings\.position_embeddings$/, "pos_embed"],
+  [/^(?:\w+\.)?embeddings\.token_type_embeddings$/, "token_type_embed"],
+  [/^(?:\w+\.)?(?:encoder|transformer)\.layer\.(\d+)$/, "blocks.$1.resid_post"],
+  [/^(?:\w+\.)?encoder\.layer\.(\d+)\.attention\.output\.dense$/, "blocks.$1.attn_out"],
+  [/^(?:\w+\.)?encoder\.layer\.(\d+)\.intermediate\.dense$/, "blocks.$1.mlp.pre"],
+  [/^(?:\w+\.)?encoder\.layer\.(\d+)\.output\.dense$/, "blocks.$1.mlp_out"],
+  [/^(?:\w+\.)?transformer\.layer\.(\d+)\.attention$/, "blocks.$1.attn_out"],
+  [/^(?:\w+\.)?transformer\.layer\.(\d+)\.ffn$/, "blocks.$1.mlp_out"],
+  [/^model\.layers\.(\d+)\.attn$/, "blocks.$1.attn_out"],
   [/^(?:transformer\.wte|model\.embed_tokens)$/, "embed"],
   [/^transformer\.wpe$/, "pos_embed"],
   [/^(?:transformer\.h|model\.layers)\.(\d+)$/, "blocks.$1.resid_post"],
@@ -99,6 +171,11 @@ const ALIASES: readonly (readonly [RegExp, string])[] = [
   [/^model\.layers\.(\d+)\.mlp$/, "blocks.$1.mlp.raw_out"],
   [/^(?:transformer\.h\.(\d+)\.attn|model\.layers\.(\d+)\.self_attn)$/, "blocks.$1$2.attn_out"],
   [/^(?:transformer\.h|model\.layers)\.(\d+)\.mlp$/, "blocks.$1.mlp_out"],
+  [/^model\.layers\.(\d+)\.block_sparse_moe$/, "blocks.$1.mlp_out"],
+  [
+    /^model\.layers\.(\d+)\.(?:mlp|block_sparse_moe)\.(?:gate|router)$/,
+    "blocks.$1.moe.router_logits",
+  ],
   [/^transformer\.h\.(\d+)\.mlp\.c_fc$/, "blocks.$1.mlp.pre"],
   [/^model\.layers\.(\d+)\.mlp\.up_proj$/, "blocks.$1.mlp.pre"],
   [/^model\.layers\.(\d+)\.mlp\.gate_proj$/, "blocks.$1.mlp.gate"],
@@ -112,7 +189,19 @@ const ALIASES: readonly (readonly [RegExp, string])[] = [
   [/^model\.(?:decoder\.)?layers\.(\d+)\.(?:mlp\.)?fc1$/, "blocks.$1.mlp.pre"],
   [/^(?:gpt_neox\.layers|transformer\.h)\.(\d+)\.mlp\.dense_4h_to_h$/, "blocks.$1.mlp_out"],
   [/^model\.(?:decoder\.)?layers\.(\d+)\.(?:mlp\.)?fc2$/, "blocks.$1.mlp_out"],
-  [/^(?:lm_head|embed_out|unembed)$/, "logits"],
+  [/^(?:\w+\.)?encoder\.layer\.(\d+)$/, "blocks.$1.resid_post"],
+  [/^(?:\w+\.)?encoder\.layer\.(\d+)\.attention$/, "blocks.$1.attn.raw_out"],
+  [/^(?:\w+\.)?encoder\.layer\.(\d+)\.attention\.output$/, "blocks.$1.attn_out"],
+  [/^(?:\w+\.)?encoder\.layer\.(\d+)\.mlp$/, "blocks.$1.mlp.raw_out"],
+  [/^(?:\w+\.)?encoder\.layer\.(\d+)\.(?:intermediate\.dense|mlp\.fc1)$/, "blocks.$1.mlp.pre"],
+  [/^(text|vision)_model\.encoder\.layers\.(\d+)$/, "$1.blocks.$2.resid_post"],
+  [/^(text|vision)_model\.encoder\.layers\.(\d+)\.self_attn$/, "$1.blocks.$2.attn_out"],
+  [/^(text|vision)_model\.encoder\.layers\.(\d+)\.mlp$/, "$1.blocks.$2.mlp_out"],
+  [/^vision_model\.encoder\.layers\.(\d+)$/, "blocks.$1.resid_post"],
+  [/^vision_model\.encoder\.layers\.(\d+)\.self_attn$/, "blocks.$1.attn_out"],
+  [/^vision_model\.encoder\.layers\.(\d+)\.mlp$/, "blocks.$1.mlp_out"],
+  [/^(?:\w+\.)?encoder\.stages\.(\d+)\.layers\.(\d+)$/, "stages.$1.blocks.$2.resid_post"],
+  [/^(?:lm_head|embed_out|unembed|classifier)$/, "logits"],
 ];
 
 /** The standard form of a name: TransformerLens prefixes dropped, Hugging Face modules translated. */
@@ -194,11 +283,15 @@ function unknownSite(
 ): PatchClampError {
   const { network, sites, absent = {} } = space;
   const isPattern = /[*?{[]/.test(name);
-  const last = blockCount(sites) - 1;
-  const block = /^blocks\.(\d+)\./.exec(name)?.[1];
+  const [, tower = "", block] = BLOCK.exec(name) ?? [];
+  const last = blockNames(sites).filter((own) => own.startsWith(`${tower}blocks.`)).length - 1;
+  const general = name.replace(/(^|\.)blocks\.[^.]+\./, "$1");
   const reason =
-    absent[name.replace(/^blocks\.[^.]+\./, "")] ??
-    (block !== undefined && Number(block) > last ? `its blocks are 0..${last}` : undefined);
+    absent[general] ??
+    absent[general.replace(SCOPE, "")] ??
+    (block !== undefined && last >= 0 && Number(block) > last
+      ? `its ${tower}blocks are 0..${last}`
+      : undefined);
   const problem = isPattern
     ? `no site of ${network} matches "${asked}"`
     : `${network} has no site "${asked}"`;
@@ -210,6 +303,21 @@ function unknownSite(
       .join(", ")}; all ${sites.size} are listed by \`patchclamp sites\`.`,
     facts: { site: asked },
   });
+}
+
+const BLOCK = /^((?:text|vision|encoder|decoder|stages\.\d+)\.)?blocks\.(\d+)(?=\.)/;
+
+/**
+ * The blocks that a set of sites speaks of, such as `blocks.0`, `decoder.blocks.0` in a network with several towers, or
+ * `stages.1.blocks.0` in one with several stages.
+ */
+export function blockNames(sites: Iterable<string>): string[] {
+  const names = new Set<string>();
+  for (const site of sites) {
+    const name = BLOCK.exec(site)?.[0];
+    if (name !== undefined) names.add(name);
+  }
+  return [...names];
 }
 
 /** Number of blocks that a set of sites speaks of. */

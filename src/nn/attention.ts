@@ -50,8 +50,6 @@ export interface AttentionForm extends ScoreForm {
   readonly norm?: { readonly q: HeadFunction; readonly k: HeadFunction } | undefined;
   /** Turns queries and keys by their positions: sites `rot_q` and `rot_k`. Default: they are not. */
   readonly rotate?: HeadFunction | undefined;
-  /** Where keys and values are read, [batch, source, dModel], in cross attention. Default: where the queries are. */
-  readonly source?: Tensor | undefined;
 }
 
 /**
@@ -70,19 +68,19 @@ export function attention(
   form: AttentionForm,
   tap: SiteTap = untapped,
 ): Tensor {
-  const { nHeads, nKvHeads = nHeads, dHead, norm, rotate, source = x } = form;
-  const heads = (from: Tensor, p: LinearParams, count: number): Tensor =>
-    linear(from, p).reshape([from.shape[0]!, from.shape[1]!, count, dHead]);
+  const { nHeads, nKvHeads = nHeads, dHead, norm, rotate } = form;
+  const heads = (p: LinearParams, count: number): Tensor =>
+    linear(x, p).reshape([x.shape[0]!, x.shape[1]!, count, dHead]);
   const changed = (name: string, t: Tensor, change: HeadFunction | undefined): Tensor =>
     change === undefined ? t : tap(name, change(t));
-  const placed = (name: "q" | "k", from: Tensor, count: number): Tensor => {
-    const plain = tap(name, heads(from, params[name], count));
+  const placed = (name: "q" | "k", count: number): Tensor => {
+    const plain = tap(name, heads(params[name], count));
     const normed = changed(`${name}_norm`, plain, norm?.[name]);
     return changed(`rot_${name}`, normed, rotate);
   };
-  const q = placed("q", x, nHeads);
-  const k = placed("k", source, nKvHeads);
-  const v = tap("v", heads(source, params.v, nKvHeads));
+  const q = placed("q", nHeads);
+  const k = placed("k", nKvHeads);
+  const v = tap("v", heads(params.v, nKvHeads));
   return attentionOutput(attend({ q, k, v }, form, tap), params.o, tap);
 }
 

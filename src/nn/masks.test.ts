@@ -6,6 +6,8 @@ import {
   alibiBias,
   alibiSlopes,
   causalBias,
+  hiddenKeys,
+  nearbyKeys,
   NEVER,
   paddedCausalBias,
   slidingWindow,
@@ -102,5 +104,29 @@ describe("masks", () => {
         [_, _, _, _, 0, _, _, -2, 0],
       ].flat(),
     );
+  });
+
+  test("padding is hidden from every query alike", async () => {
+    const bias = hiddenKeys([
+      [true, true, false],
+      [true, true, true],
+    ]);
+    expect(bias.shape).toEqual([2, 1, 1, 3]);
+    expect(Array.from(await rows(bias), (value) => (value === 0 ? 1 : 0))).toEqual([
+      1, 1, 0, 1, 1, 1,
+    ]);
+  });
+
+  test("keys within reach are seen on both sides, unless they are padding", async () => {
+    const positions = tensor([[0, 1, 2, 3]], { dtype: "int32" });
+    const seen = async (bias: Tensor): Promise<number[]> =>
+      Array.from(await rows(bias), (value) => (value === 0 ? 1 : 0));
+    expect(await seen(nearbyKeys(positions, 1))).toEqual([
+      1, 1, 0, 0, 1, 1, 1, 0, 0, 1, 1, 1, 0, 0, 1, 1,
+    ]);
+    const padding = hiddenKeys([[true, true, true, false]]);
+    expect(await seen(nearbyKeys(positions, 1, padding))).toEqual([
+      1, 1, 0, 0, 1, 1, 1, 0, 0, 1, 1, 0, 0, 0, 1, 0,
+    ]);
   });
 });

@@ -48,8 +48,7 @@ test("the bias of a head is its table's row for the bucket of key minus query, a
   const bias = bucketBias({ positions, keyPositions, mask }, table, form);
   expect(bias.shape).toEqual([1, 2, 2, 3]);
   const hidden = Math.fround(NEVER);
-  expect([...(await bias.numbers())]).toEqual([
-    ...[11, 10, hidden, 11, 11, hidden],
-    ...[101, 100, hidden, 101, 101, hidden],
-  ]);
+  expect([...(await bias.numbers())].join(" ")).toBe(
+    `11 10 ${hidden} 11 11 ${hidden} 101 100 ${hidden} 101 101 ${hidden}`,
+  );
 });

@@ -1,10 +1,25 @@
 // Opens networks by where they are.
 
+import { familyOf } from "../architectures/index.ts";
 import type { LoadOptions } from "../checkpoints/load.ts";
 import { openNetwork } from "../checkpoints/load.ts";
+import { openAudio } from "../checkpoints/open-audio.ts";
+import { openEncoder } from "../checkpoints/open-encoder.ts";
+import { openSeq2Seq } from "../checkpoints/open-seq2seq.ts";
+import { openVision } from "../checkpoints/open-vision.ts";
+import { PatchClampError } from "../core/errors.ts";
+import type { Files } from "../core/files.ts";
+import { readJson } from "../core/files.ts";
+import type { AudioNetwork } from "../network/audio.ts";
+import type { EncoderNetwork } from "../network/encoder.ts";
 import type { LanguageNetwork } from "../network/language.ts";
+import type { Seq2SeqNetwork } from "../network/seq2seq.ts";
+import type { VisionNetwork } from "../network/vision.ts";
 import type { PlaceOptions } from "./place.ts";
-import { openPlace } from "./place.ts";
+import { findPlace, openPlace } from "./place.ts";
+
+/** Options of `loadNetwork` and its like. */
+export type LoadNetworkOptions = LoadOptions & PlaceOptions;
 
 /**
  * Opens a network that predicts the next token.
@@ -15,9 +30,112 @@ import { openPlace } from "./place.ts";
  */
 export async function loadNetwork(
   place: string,
-  options: LoadOptions & PlaceOptions = {},
+  options: LoadNetworkOptions = {},
 ): Promise<LanguageNetwork> {
-  const { hub, ...rest } = options;
-  const source = await openPlace(place, hub === undefined ? {} : { hub });
-  return openNetwork(source, { name: place, ...rest });
+  const source = await openPlace(place, options);
+  return openNetwork(source, ownOptions(place, options));
+}
+
+/**
+ * Opens a text encoder, such as BERT or a checkpoint of sentence-transformers.
+ *
+ * @param place - as for `loadNetwork`, without GGUF
+ * @throws PatchClampError what `findPlace` and `openEncoder` throw
+ */
+export async function loadEncoder(
+  place: string,
+  options: LoadNetworkOptions = {},
+): Promise<EncoderNetwork> {
+  return openEncoder(await filesAt("loadEncoder", place, options), ownOptions(place, options));
+}
+
+/**
+ * Opens an encoder-decoder, such as T5 or BART.
+ *
+ * @param place - as for `loadNetwork`, without GGUF
+ * @throws PatchClampError what `findPlace` and `openSeq2Seq` throw
+ */
+export async function loadSeq2Seq(
+  place: string,
+  options: LoadNetworkOptions = {},
+): Promise<Seq2SeqNetwork> {
+  return openSeq2Seq(await filesAt("loadSeq2Seq", place, options), ownOptions(place, options));
+}
+
+/**
+ * Opens a network that looks at images, such as ViT, CLIP or ResNet.
+ *
+ * @param place - as for `loadNetwork`, without GGUF
+ * @throws PatchClampError what `findPlace` and `openVision` throw
+ */
+export async function loadVision(
+  place: string,
+  options: LoadNetworkOptions = {},
+): Promise<VisionNetwork> {
+  return openVision(await filesAt("loadVision", place, options), ownOptions(place, options));
+}
+
+/**
+ * Opens a network that listens, such as wav2vec2.
+ *
+ * @param place - as for `loadNetwork`, without GGUF
+ * @throws PatchClampError what `findPlace` and `openAudio` throw
+ */
+export async function loadAudio(
+  place: string,
+  options: LoadNetworkOptions = {},
+): Promise<AudioNetwork> {
+  return openAudio(await filesAt("loadAudio", place, options), ownOptions(place, options));
+}
+
+/** A network of any kind; `kind` says which. */
+export type AnyNetwork =
+  | { readonly kind: "decoder"; readonly network: LanguageNetwork }
+  | { readonly kind: "encoder"; readonly network: EncoderNetwork }
+  | { readonly kind: "seq2seq"; readonly network: Seq2SeqNetwork }
+  | { readonly kind: "vision"; readonly network: VisionNetwork }
+  | { readonly kind: "audio"; readonly network: AudioNetwork };
+
+/**
+ * Opens a network without knowing of what kind it is.
+ *
+ * @param place - as for `loadNetwork`
+ * @throws PatchClampError what the function of its kind throws
+ */
+export async function loadAny(
+  place: string,
+  options: LoadNetworkOptions = {},
+): Promise<AnyNetwork> {
+  const own = ownOptions(place, options);
+  const { files, file } = await findPlace(place, options);
+  if (file !== undefined) return { kind: "decoder", network: await loadNetwork(place, options) };
+  const config = await readJson("loadAny", files, "config.json");
+  const { kind } = await familyOf("loadAny", files.name, config);
+  switch (kind) {
+    case "decoder":
+      return { kind, network: await openNetwork(files, own) };
+    case "encoder":
+      return { kind, network: await openEncoder(files, own) };
+    case "seq2seq":
+      return { kind, network: await openSeq2Seq(files, own) };
+    case "vision":
+      return { kind, network: await openVision(files, own) };
+    case "audio":
+      return { kind, network: await openAudio(files, own) };
+  }
+}
+
+async function filesAt(where: string, place: string, options: LoadNetworkOptions): Promise<Files> {
+  const { files, file } = await findPlace(place, options);
+  if (file === undefined) return files;
+  throw new PatchClampError("UNSUPPORTED", {
+    where,
+    problem: `${place} is a GGUF file, of which only networks that predict the next token are read.`,
+    fix: "open it with loadNetwork, or give a folder in Hugging Face layout.",
+  });
+}
+
+function ownOptions(place: string, options: LoadNetworkOptions): LoadOptions {
+  const { hub: _, ...rest } = options;
+  return { name: place, ...rest };
 }

@@ -26,7 +26,9 @@ test("a GGUF file is opened by its path or by its URL", async () => {
 test("a GGUF file that is not there is named", async () => {
   await expect(
     loadNetwork("test/golden/gguf/unicorn.gguf"),
-  ).rejects.toThrowErrorMatchingInlineSnapshot(`[PatchClampError: files: test/golden/gguf has no file "unicorn.gguf".]`);
+  ).rejects.toThrowErrorMatchingInlineSnapshot(
+    `[PatchClampError: files: test/golden/gguf has no file "unicorn.gguf".]`,
+  );
 });
 
 describe("a repository of a hub", () => {

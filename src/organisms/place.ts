@@ -14,33 +14,49 @@ export interface PlaceOptions {
   hub?: HubOptions;
 }
 
+/** The files that a place names. */
+export interface Place {
+  /** Called as the place is. */
+  readonly files: Files;
+  /** The one file of them that is meant, for GGUF. */
+  readonly file?: string | undefined;
+}
+
 /**
- * Opens the checkpoint at a place.
+ * Finds what a place names. Nothing is read yet but, of a hub, what there is.
  *
  * @param place - `organism:NAME`; `hf:org/name` or `hf:org/name@revision`, with `:FILE.gguf` behind it for one file of it; the path of
  * a GGUF file; or a folder in Hugging Face layout (in a browser its URL)
- * @throws PatchClampError `UNKNOWN_NAME` when there is no such organism, and what `hubFiles`, `openSource` and `openGguf` throw
+ * @throws PatchClampError `UNKNOWN_NAME` when there is no such organism, and what `hubFiles` throws
  */
-export async function openPlace(
-  place: string,
-  options: PlaceOptions = {},
-): Promise<CheckpointSource> {
+export async function findPlace(place: string, options: PlaceOptions = {}): Promise<Place> {
   const { hub } = options;
   const organism = /^organism:(.*)$/.exec(place)?.[1];
   if (organism !== undefined) {
-    return openSource({ ...openFolder(organismFolder(organism)), name: place });
+    return { files: { ...openFolder(organismFolder(organism)), name: place } };
   }
   const [, repository, file] = /^hf:([^:]*)(?::(.*))?$/.exec(place) ?? [];
   if (repository !== undefined) {
     // loaded here, so that who opens folders only pays nothing for it
     const { hubFiles } = await import("../checkpoints/hub/hub.ts");
-    return openAt(await hubFiles(repository, hub), file);
+    return { files: await hubFiles(repository, hub), file };
   }
   const [, folder = ".", name] = /^(?:(.*)[/\\])?([^/\\]+\.gguf)$/.exec(place) ?? [];
-  return name === undefined ? openSource(openFolder(place)) : openAt(openFolder(folder), name);
+  return name === undefined
+    ? { files: openFolder(place) }
+    : { files: openFolder(folder), file: name };
 }
 
-async function openAt(files: Files, file: string | undefined): Promise<CheckpointSource> {
+/**
+ * Opens the checkpoint at a place.
+ *
+ * @throws PatchClampError what `findPlace`, `openSource` and `openGguf` throw
+ */
+export async function openPlace(
+  place: string,
+  options: PlaceOptions = {},
+): Promise<CheckpointSource> {
+  const { files, file } = await findPlace(place, options);
   if (file === undefined) return openSource(files);
   const { openGguf } = await import("../checkpoints/gguf/gguf.ts");
   return openGguf(files, file);

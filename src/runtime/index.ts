@@ -19,7 +19,6 @@ export {
 } from "../tensor/gradients.ts";
 export { account, type Account } from "../tensor/account.ts";
 export { collect, printGraph, type Graph } from "../tensor/graph.ts";
-export { scan, type ScanInputs, type Step, type StepResult } from "../tensor/recurrence.ts";
 export { allOps } from "../tensor/op.ts";
 export { Tensor, type DType, type TypedArray } from "../tensor/tensor.ts";
 export * from "../tensor/ops/index.ts";

@@ -13,7 +13,7 @@ import type { WeightRecipe } from "./weights.ts";
 import { madeUp } from "./weights.ts";
 
 /** What a golden is of, as its recipe says. */
-export type GoldenKind = "decoder";
+export type GoldenKind = "audio" | "decoder" | "encoder" | "seq2seq" | "vision";
 
 /** Every folder that make.py wrote. */
 export const goldenNames: readonly string[] = Object.keys(
@@ -167,15 +167,14 @@ export function difference(site: string, got: Values, want: Values): Difference 
   if (got.shape.join() !== want.shape.join()) {
     throw new Error(`${site} has shape [${got.shape.join()}], not [${want.shape.join()}]`);
   }
-  const [queries, keys] = site.endsWith(".scores") ? want.shape.slice(-2) : [];
+  const isScores = site.endsWith(".scores");
   let maxAbs = 0;
   let product = 0;
   let square = 0;
   for (const [i, truth] of want.data.entries()) {
-    if (queries && keys && i % keys > Math.floor(i / keys) % queries) continue;
     const value = got.data[i]!;
-    // a key that a window hides: the golden holds 0 there
-    if (queries && truth === 0 && value === HIDDEN) continue;
+    // a key that the mask hides: the golden holds 0 there
+    if (isScores && truth === 0 && value === HIDDEN) continue;
     // A NaN stays in Math.max from here on, and no tolerance accepts it.
     maxAbs = Math.max(maxAbs, Math.abs(value - truth));
     product += value * truth;
@@ -187,7 +186,7 @@ export function difference(site: string, got: Values, want: Values): Difference 
 /**
  * One row of a padded batch as the prompt by itself would have given it.
  *
- * @param site - its name; scores and pattern lose padding among queries and keys, other sites among positions
+ * @param site - its name; scores and pattern lose padding among queries and keys, a sink among queries, other sites among positions
  * @param values - [batch, pos, ...], or [batch, head, query, key]
  * @param mask - the row's mask, 1 at tokens
  * @returns the same axes with batch size 1 and the prompt's length
@@ -195,9 +194,10 @@ export function difference(site: string, got: Values, want: Values): Difference 
 export function unpad(site: string, values: Values, row: number, mask: readonly number[]): Values {
   const real = mask.flatMap((bit, i) => (bit === 1 ? [i] : []));
   const isSquare = /\.(scores|pattern)$/.test(site);
+  const first = isSquare || site.endsWith(".sink") ? 1 : 0;
   const axes = values.shape.slice(1);
   const keep = axes.map((size, axis) =>
-    (isSquare ? axis > 0 : axis === 0) ? real : Array.from({ length: size }, (_, i) => i),
+    axis === first || (isSquare && axis === 2) ? real : Array.from({ length: size }, (_, i) => i),
   );
   let offsets = [row];
   for (const [axis, kept] of keep.entries()) {

@@ -54,23 +54,35 @@ def window_of(config, layer):
 PRE_NORMS = dict(ln1="input_layernorm", ln2="post_attention_layernorm")
 
 
-def sites(model, norms=PRE_NORMS):
-    """Sites of Llama and its relatives; `norms` are a block's own by the site's name, the ones after a module with `_post`."""
+def gated_mlp_sites(sites, at, block, of):
+    """Sites of an MLP with gates."""
+    sites |= {at + "mlp.gate": of("mlp.gate_proj")[1], at + "mlp.pre": of("mlp.up_proj")[1],
+              at + "mlp.post": of("mlp.down_proj")[0]}
+
+
+def sites(model, norms=PRE_NORMS, feed_forward=gated_mlp_sites, normaliser=lambda sites, at, attn: {}):
+    """Sites of Llama and its relatives; `norms` are a block's own by the site's name, the ones after a module with `_post`.
+
+    `feed_forward` adds the sites of what follows attention, `normaliser` returns arguments of `attention_sites`.
+    """
     body, config = model.model, model.config
     scaled = getattr(body, "embedding_multiplier", 1.0)
     has_post_norms = "ln1_post" in norms
-    names = ["self_attn", "self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj", "mlp", "mlp.gate_proj", "mlp.up_proj",
-             "mlp.down_proj", *norms.values()]
+    names = ["self_attn", "self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj", "mlp", *norms.values()]
+    projections = ["mlp.gate_proj", "mlp.up_proj", "mlp.down_proj"]
     has_head_norms = hasattr(body.layers[0].self_attn, "q_norm")
     names += ["self_attn.q_norm", "self_attn.k_norm"] * has_head_norms
     modules = {"embed": body.embed_tokens, "norm": body.norm}
     for i, block in enumerate(body.layers):
-        modules |= {f"{i}.{name}": block.get_submodule(name) for name in names} | {f"{i}": block}
+        own = names + projections * hasattr(block.mlp, "gate_proj")
+        modules |= {f"{i}.{name}": block.get_submodule(name) for name in own} | {f"{i}": block}
     seen = hooked(modules)
 
     def sites_of(run, mask, position_ids):
         sites = {"embed": seen["embed"][1] * scaled}
         cos, sin = body.rotary_emb(sites["embed"], position_ids)
+        if cos.shape[-1] < body.layers[0].self_attn.head_dim:  # some modules keep the angles of a pair once
+            cos, sin = torch.cat([cos, cos], -1), torch.cat([sin, sin], -1)
         for i, block in enumerate(body.layers):
             at, attn = f"blocks.{i}.", block.self_attn
             of = lambda name: seen[f"{i}.{name}"]
@@ -86,8 +98,8 @@ def sites(model, norms=PRE_NORMS):
                 q, k = apply_rotary_pos_emb(q, k, cos, sin, unsqueeze_dim=2)
                 sites |= {at + "attn.rot_q": q, at + "attn.rot_k": k}
             sites[at + "resid_mid"] = of("mlp" if has_post_norms else norms["ln2"])[0]
-            sites |= {at + "mlp.gate": of("mlp.gate_proj")[1], at + "mlp.pre": of("mlp.up_proj")[1],
-                      at + "mlp.post": of("mlp.down_proj")[0], at + "resid_post": seen[f"{i}"][1]}
+            sites[at + "resid_post"] = seen[f"{i}"][1]
+            feed_forward(sites, at, block, of)
             residual = getattr(block, "residual_multiplier", 1.0)
             for own, module, norm in [("attn", "self_attn", "ln1_post"), ("mlp", "mlp", "ln2_post")]:
                 out = of(module)[1]
@@ -97,7 +109,7 @@ def sites(model, norms=PRE_NORMS):
             w_o = attn.o_proj.weight.T.reshape(config.num_attention_heads, attn.head_dim, config.hidden_size)
             out = "attn.raw_out" if at + "attn.raw_out" in sites else "attn_out"
             attention_sites(sites, at, q, k, v, run.attentions[i], visible(mask, window_of(config, i)), w_o,
-                            attn.o_proj.bias, attn.scaling, out=out)
+                            attn.o_proj.bias, attn.scaling, out=out, **normaliser(sites, at, attn))
         sites["ln_final.normalized"] = rms_norm(seen["norm"][0], body.norm, seen["norm"][1])
         return sites
 
