@@ -10,6 +10,7 @@ import { openAudio } from "../src/checkpoints/open-audio.ts";
 import { openEncoder } from "../src/checkpoints/open-encoder.ts";
 import { openSeq2Seq } from "../src/checkpoints/open-seq2seq.ts";
 import { openVision } from "../src/checkpoints/open-vision.ts";
+import { openVisionLanguage } from "../src/checkpoints/open-vision-language.ts";
 import { readJson } from "../src/core/files.ts";
 import type { Pass, RunOptions } from "../src/network/network.ts";
 import type { Tensor } from "../src/runtime/index.ts";
@@ -57,9 +58,15 @@ const RUNS: Readonly<Record<GoldenKind, (golden: GoldenFile) => Promise<Run>>> =
     return (options) => net.run({ source: source!, target: target! }, options);
   },
   vision: async (golden) => {
-    const net = await openVision(golden.files);
+    const net = await openVision(golden.files, { check: false });
     const [{ given }] = await imagesOf(golden);
     return (options) => net.run(given, options);
+  },
+  "vision-language": async (golden) => {
+    const net = await openVisionLanguage(golden.files, { check: false });
+    const [{ images }] = await imagesOf(golden);
+    const prompt = await golden.rows("0/input_ids");
+    return (options) => net.run({ prompt, images }, options);
   },
 };
 
@@ -157,6 +164,7 @@ const TITLES: Readonly<Record<GoldenKind, string>> = {
   encoder: "Text encoders: hidden states, vectors of texts, classes",
   seq2seq: "Encoder-decoders: another text",
   vision: "Images: classes, features, agreement with texts",
+  "vision-language": "Images and texts: the next token",
 };
 
 const INTRODUCTION = `# Families

@@ -3,7 +3,9 @@
 import { readdirSync, readFileSync } from "node:fs";
 import path from "node:path";
 
-import { configure, loadNetwork } from "patchclamp";
+import { configure, loadAny } from "patchclamp";
+import type { LanguageNetwork, Network } from "patchclamp";
+import { tensor } from "patchclamp/tensor";
 
 import { madeUp } from "../../test/golden/weights.ts";
 import type { WeightRecipe } from "../../test/golden/weights.ts";
@@ -57,24 +59,78 @@ function metadataOf(name: string): Readonly<Record<string, string>> {
   return metadata;
 }
 
-/** Token ids of the batch, as the peer has them too. */
-export function batchOfTokens(dVocab: number): number[][] {
+/** What a forward is run on: sizes that both sides make the same numbers of. */
+export interface ForwardInput {
+  readonly kind: string;
+  /** [batch, pos] of tokens, [batch, channel, height, width] of pixels, [batch, time] of samples. */
+  readonly shape: readonly number[];
+  readonly dVocab: number;
+}
+
+/** A network that is ready to run, and what on. */
+export interface Forward {
+  readonly input: ForwardInput;
+  /** Runs once; of every row, the last eight numbers of the output. */
+  readonly run: () => Promise<readonly number[]>;
+}
+
+/** Opens a checkpoint. Undefined for networks that take several things at once. */
+export async function openForward(folder: string): Promise<Forward | undefined> {
+  await configure({ threads: THREADS });
+  const any = await loadAny(folder, { check: false });
+  if (any.kind === "decoder" || any.kind === "encoder") {
+    const { dVocab } = any.network.config;
+    const rows = tokenRows(dVocab);
+    const shape = [BATCH, POS];
+    // both take rows of ids
+    const { network } = any as { network: LanguageNetwork };
+    return { input: { kind: any.kind, shape, dVocab }, run: lastNumbers(network, rows) };
+  }
+  if (any.kind === "seq2seq") {
+    const { network } = any;
+    const { dVocab } = network.config;
+    const source = tokenRows(dVocab);
+    const run = lastNumbers(network, { source, target: source });
+    return { input: { kind: any.kind, shape: [BATCH, POS], dVocab }, run };
+  }
+  if (any.kind === "vision" && any.network.config.reads === undefined) {
+    const { network } = any;
+    const { channels, image } = network.config;
+    const shape = [BATCH, channels, image.height, image.width];
+    const run = lastNumbers(network, tensor(hashed(shape), { shape }));
+    return { input: { kind: any.kind, shape, dVocab: 0 }, run };
+  }
+  if (any.kind === "audio") {
+    const { network } = any;
+    let time = POS;
+    while (network.frames(time) < POS) time++;
+    const flat = hashed([BATCH, time]);
+    const rows = Array.from({ length: BATCH }, (_, i) => flat.slice(i * time, (i + 1) * time));
+    const run = lastNumbers(network, rows);
+    return { input: { kind: any.kind, shape: [BATCH, time], dVocab: 0 }, run };
+  }
+  return undefined;
+}
+
+function lastNumbers<Given>(network: Network<Given>, given: Given): Forward["run"] {
+  return async () => {
+    using pass = await network.run(given);
+    const output = pass.at(network.output);
+    const numbers = await output.numbers();
+    const size = numbers.length / BATCH;
+    return Array.from({ length: BATCH }, (_, row) => [
+      ...numbers.subarray((row + 1) * size - 8, (row + 1) * size),
+    ]).flat();
+  };
+}
+
+function tokenRows(dVocab: number): number[][] {
   const flat = prompt("families", BATCH * POS, dVocab);
   return Array.from({ length: BATCH }, (_, row) => flat.slice(row * POS, (row + 1) * POS));
 }
 
-/** One forward of a decoder: of every row, the first eight logits of the last position. */
-export async function openDecoder(folder: string): Promise<() => Promise<readonly number[]>> {
-  await configure({ threads: THREADS });
-  const net = await loadNetwork(folder, { check: false });
-  const rows = batchOfTokens(net.config.dVocab);
-  return async () => {
-    using pass = await net.run(rows);
-    const logits = await pass.logits.numbers();
-    const [batch, pos, dVocab] = pass.logits.shape as [number, number, number];
-    return Array.from({ length: batch }, (_, row) => {
-      const at = (row * pos + pos - 1) * dVocab;
-      return [...logits.subarray(at, at + 8)];
-    }).flat();
-  };
+/** Numbers in -1..1. */
+function hashed(shape: readonly number[]): Float32Array {
+  const size = shape.reduce((product, one) => product * one, 1);
+  return Float32Array.from(prompt("families", size, 2001), (word) => (word - 1000) / 1000);
 }

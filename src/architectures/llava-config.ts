@@ -5,7 +5,7 @@ import { PatchClampError } from "../core/errors.ts";
 import type { VisionLanguageConfig } from "../network/vision-language-input.ts";
 import { clipVisionTower } from "./clip-config.ts";
 import type { ClipVisionTower } from "./clip-config.ts";
-import { activation, count, ignoredKeys, plainDecoder } from "./common-config.ts";
+import { activation, ignoredKeys, plainDecoder } from "./common-config.ts";
 import type { Activation } from "./common-config.ts";
 import { llamaConfig } from "./llama-config.ts";
 import type { LlamaConfig } from "./llama-config.ts";

@@ -29,6 +29,14 @@ export {
   type ExpertSwitches,
 } from "./experts.ts";
 export type { GeneratedToken, GenerateOptions } from "./generate.ts";
+export { EncoderNetwork, type EmbedOptions } from "./encoder.ts";
+export type { EncoderConfig, EncoderInput } from "./encoder-input.ts";
+export { Seq2SeqNetwork } from "./seq2seq.ts";
+export type { Seq2SeqConfig, Seq2SeqInput } from "./seq2seq-input.ts";
+export { VisionNetwork } from "./vision.ts";
+export type { ImageInput, VisionConfig } from "./vision-input.ts";
+export { AudioNetwork } from "./audio.ts";
+export type { AudioConfig, AudioInput } from "./audio-input.ts";
 export { logitLens, type LensOptions, type LensRow } from "./lens.ts";
 export type { SamplingOptions } from "./sampling.ts";
 export { checkInvariants, type Invariant } from "./invariants.ts";
@@ -43,4 +51,5 @@ export {
   type SweepResult,
 } from "./sweep.ts";
 export type { Edit, EditPlace, Tap } from "./tap.ts";
-export type { Tokenizer } from "./tokenizer.ts";
+export { TextStream } from "./text-stream.ts";
+export type { EncodedText, Tokenizer } from "./tokenizer.ts";

@@ -96,9 +96,12 @@ export async function checkVisionInvariants(net: VisionNetwork): Promise<readonl
 export async function checkVisionLanguageInvariants(
   net: VisionLanguageNetwork,
 ): Promise<readonly Invariant[]> {
-  const { channels, image, imageToken, imageLength, nCtx } = net.config;
-  const room = { ...net.config, nCtx: nCtx - imageLength };
-  const prompt = tokensFor({ config: room }).map((id) => (id === imageToken ? id - 1 : id));
+  const { channels, image, imageToken, imageLength, nCtx, dVocab } = net.config;
+  // beside an image and the token that is written
+  const room = { dVocab, nCtx: nCtx - imageLength - 1 };
+  const prompt = tokensFor({ config: room }).map((id) =>
+    id === imageToken ? (id + 1) % dVocab : id,
+  );
   const images = randn([1, channels, image.height, image.width], { seed: 1 });
   const given = (tokens: readonly number[]) => ({ prompt: [imageToken, ...tokens], images });
   const cached = {

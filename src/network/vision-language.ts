@@ -13,7 +13,6 @@ import type { PictureForm } from "./picture.ts";
 import { batchInputs, rowsOf, tokenBatch } from "./prompt.ts";
 import type { DecoderInputs, TokenBatch } from "./prompt.ts";
 import { checkRow, tokenizerOf } from "./rows.ts";
-import type { SiteMeanings } from "./sites.ts";
 import type { Tap } from "./tap.ts";
 import type { Tokenizer } from "./tokenizer.ts";
 import { hasImages, withPlaces } from "./vision-language-input.ts";

@@ -7,6 +7,7 @@ import { openAudio } from "../checkpoints/open-audio.ts";
 import { openEncoder } from "../checkpoints/open-encoder.ts";
 import { openSeq2Seq } from "../checkpoints/open-seq2seq.ts";
 import { openVision } from "../checkpoints/open-vision.ts";
+import { openVisionLanguage } from "../checkpoints/open-vision-language.ts";
 import { PatchClampError } from "../core/errors.ts";
 import type { Files } from "../core/files.ts";
 import { readJson } from "../core/files.ts";
@@ -14,6 +15,7 @@ import type { AudioNetwork } from "../network/audio.ts";
 import type { EncoderNetwork } from "../network/encoder.ts";
 import type { LanguageNetwork } from "../network/language.ts";
 import type { Seq2SeqNetwork } from "../network/seq2seq.ts";
+import type { VisionLanguageNetwork } from "../network/vision-language.ts";
 import type { VisionNetwork } from "../network/vision.ts";
 import type { PlaceOptions } from "./place.ts";
 import { findPlace, openPlace } from "./place.ts";
@@ -88,12 +90,27 @@ export async function loadAudio(
   return openAudio(await filesAt("loadAudio", place, options), ownOptions(place, options));
 }
 
+/**
+ * Opens a network that looks at images and writes, such as LLaVA.
+ *
+ * @param place - as for `loadNetwork`, without GGUF
+ * @throws PatchClampError what `findPlace` and `openVisionLanguage` throw
+ */
+export async function loadVisionLanguage(
+  place: string,
+  options: LoadNetworkOptions = {},
+): Promise<VisionLanguageNetwork> {
+  const files = await filesAt("loadVisionLanguage", place, options);
+  return openVisionLanguage(files, ownOptions(place, options));
+}
+
 /** A network of any kind; `kind` says which. */
 export type AnyNetwork =
   | { readonly kind: "decoder"; readonly network: LanguageNetwork }
   | { readonly kind: "encoder"; readonly network: EncoderNetwork }
   | { readonly kind: "seq2seq"; readonly network: Seq2SeqNetwork }
   | { readonly kind: "vision"; readonly network: VisionNetwork }
+  | { readonly kind: "vision-language"; readonly network: VisionLanguageNetwork }
   | { readonly kind: "audio"; readonly network: AudioNetwork };
 
 /**
@@ -120,6 +137,8 @@ export async function loadAny(
       return { kind, network: await openSeq2Seq(files, own) };
     case "vision":
       return { kind, network: await openVision(files, own) };
+    case "vision-language":
+      return { kind, network: await openVisionLanguage(files, own) };
     case "audio":
       return { kind, network: await openAudio(files, own) };
   }

@@ -62,7 +62,7 @@ const edit: fc.Arbitrary<Change["edit"]> = fc.oneof(
       return typeof value === "string" ? value.slice(0, sum) : { wrapped: value };
     }),
   fc.constant((value: unknown) => [value]),
-  fc.constant((value: unknown) => String(value)),
+  fc.constant((value: unknown) => JSON.stringify(value)),
 );
 
 /**

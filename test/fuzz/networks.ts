@@ -56,7 +56,9 @@ const damages: readonly Damage[] = [
   (name, tensor) => ({ [name]: { ...tensor, shape: [tensor.data.length] } }),
   (name) => ({ [name]: { shape: [0], data: new Float32Array(0) } }),
   (name, { shape, data }) => ({ [name]: { shape, data: new Int32Array(data.length) } }),
-  (name, tensor) => ({ [name]: { ...tensor, dtype: "BF16" } }),
+  (name, { shape, data }) => ({
+    [name]: { shape, data: Float32Array.from(data as Float32Array), dtype: "BF16" },
+  }),
   (name, { shape, data }) => {
     const numbers = Float32Array.from(data as Float32Array);
     if (numbers.length > 0) numbers[numbers.length >> 1] = NaN;

@@ -2,11 +2,15 @@
 
 import type { ImageInput } from "../../src/network/vision-input.ts";
 import { tensor } from "../../src/runtime/index.ts";
+import type { Tensor } from "../../src/runtime/index.ts";
 import type { GoldenFile, Values } from "./read.ts";
 import { madeUp } from "./weights.ts";
 
 /** A batch of images, with texts for networks that read, and what transformers computes of it. */
 export interface GoldenImages {
+  /** Pixels, [batch, channel, height, width]. */
+  readonly images: Tensor;
+  /** The pixels, with texts where the golden has some. */
   readonly given: ImageInput;
   /** All sites of the first batch, the output of the second. */
   readonly sites: ReadonlyMap<string, Values>;
@@ -25,7 +29,7 @@ export async function imagesOf({
     const shape = shapes[index]!;
     const images = tensor(madeUp({ [name]: [shape, 0, 1] }, "0")[name]!.data, { shape });
     const given = texts === undefined ? images : { images, texts };
-    return { given, sites: await floats(`${index}/`) };
+    return { images, given, sites: await floats(`${index}/`) };
   };
   return [await batch(0), await batch(1)];
 }

@@ -13,7 +13,7 @@ import type { WeightRecipe } from "./weights.ts";
 import { madeUp } from "./weights.ts";
 
 /** What a golden is of, as its recipe says. */
-export type GoldenKind = "audio" | "decoder" | "encoder" | "seq2seq" | "vision";
+export type GoldenKind = "audio" | "decoder" | "encoder" | "seq2seq" | "vision" | "vision-language";
 
 /** Every folder that make.py wrote. */
 export const goldenNames: readonly string[] = Object.keys(

@@ -1,0 +1,224 @@
+// Everything that a user's file goes through, 20,000 times: it gives a result or a PatchClampError, within a second, and in memory in
+// proportion to the file. Seeds are fixed, so that a failure comes back.
+
+import * as fc from "fast-check";
+import { afterAll, beforeAll, expect, test } from "vitest";
+
+import type { Files } from "../src/core/files.ts";
+import { memoryFiles } from "../src/core/files.ts";
+import { nodeFiles } from "../src/runtime/node-files.ts";
+import type { AllocationCount } from "./fuzz/allocations.ts";
+import { countAllocations } from "./fuzz/allocations.ts";
+import { conversations, templates, writeChat } from "./fuzz/chats.ts";
+import { mutatedConfigs, readFamily } from "./fuzz/configs.ts";
+import { damagedGguf, ggufPath, readGguf } from "./fuzz/gguf.ts";
+import { mismatchedFolders, readNetwork, tinyCheckpoint } from "./fuzz/networks.ts";
+import { readCheckpoint, safetensorsFiles, shardedFolders } from "./fuzz/safetensors.ts";
+import { jsonFolders, olderFolders, readAndUse } from "./fuzz/tokenizers.ts";
+import { countingReads, Trial } from "./fuzz/trial.ts";
+import type { Tally } from "./fuzz/trial.ts";
+import { Watchdog } from "./fuzz/watchdog.ts";
+import { goldenNames, openGolden } from "./golden/read.ts";
+import { readChats, readTokenizers, tokenizerFolder } from "./golden/tokenizers/read.ts";
+
+/** Cases by format; 20,000 in all. */
+const K = Number(process.env.K); const cases = {
+  safetensors: 2500,
+  shards: 1000,
+  gguf: 3500,
+  configs: 4000,
+  tokenizerJson: 1800,
+  olderTokenizers: 1200,
+  chats: 3000,
+  networks: 3000,
+};
+/** Of a whole test, ms: many times what it takes on a machine that does nothing else. */
+const timeout = 3_000_000;
+
+let allocated: AllocationCount;
+let watchdog: Watchdog;
+
+beforeAll(() => {
+  allocated = countAllocations();
+  watchdog = new Watchdog();
+});
+
+afterAll(() => {
+  watchdog[Symbol.dispose]();
+  allocated[Symbol.dispose]();
+});
+
+type Folder = Readonly<Record<string, Uint8Array | string>>;
+
+const sizeOf = (content: Uint8Array | string): number =>
+  typeof content === "string" ? new TextEncoder().encode(content).length : content.length;
+const folderBytes = (folder: Folder): number =>
+  Object.values(folder).reduce((sum, content) => sum + sizeOf(content), 0);
+
+/** What a case opens, and how often it may read its bytes. */
+interface Reading {
+  readonly act: (files: Files, onRead: (bytes: number) => void) => Promise<unknown>;
+  readonly reads: number;
+}
+
+/** Runs folders through a reader; both outcomes must occur often, or the damage tests nothing. */
+async function checkFolders(
+  folders: fc.Arbitrary<Folder>,
+  numRuns: number,
+  { act, reads }: Reading,
+): Promise<Tally> {
+  const trial = new Trial(allocated, watchdog);
+  await fc.assert(
+    fc.asyncProperty(folders, async (folder) => {
+      const files = countingReads(memoryFiles(folder));
+      const inputBytes = folderBytes(folder);
+      let resultBytes = 0;
+      const onRead = (bytes: number): void => void (resultBytes += bytes);
+      await trial.run(() => act(files, onRead), { inputBytes, resultBytes: () => resultBytes });
+      expect(files.bytesAsked()).toBeLessThanOrEqual(reads * inputBytes);
+    }),
+    { seed: Number(process.env.SEED), numRuns },
+  );
+  process.stdout.write(JSON.stringify([expect.getState().currentTestName, trial.tally, trial.slowestMs]) + "\n"); return trial.tally;
+}
+
+function expectBoth({ accepted, refused }: Tally): void {
+  const all = accepted + refused;
+  expect(Math.min(accepted, refused) / all).toBeGreaterThan(0.03);
+}
+
+test("there are 20,000 cases", () => {
+  expect(Object.values(cases).reduce((sum, count) => sum + count, 0)).toBe(20_000);
+});
+
+test(
+  "damaged safetensors files are read or refused, no byte twice",
+  async () => {
+    const folders = safetensorsFiles.map((bytes) => ({ "model.safetensors": bytes }));
+    const act = async (files: Files, onRead: (bytes: number) => void): Promise<void> =>
+      onRead(await readCheckpoint({ ...files, read: neverWhole }));
+    expectBoth(await checkFolders(folders, K * cases.safetensors, { act, reads: 1 }));
+  },
+  timeout,
+);
+
+const neverWhole = (): Promise<never> =>
+  Promise.reject(new Error("a safetensors file is never read as a whole"));
+
+test(
+  "damaged shards and indices are read or refused, no byte twice",
+  async () => {
+    const act = async (files: Files, onRead: (bytes: number) => void): Promise<void> =>
+      onRead(await readCheckpoint(files));
+    expectBoth(await checkFolders(shardedFolders, K * cases.shards, { act, reads: 1 }));
+  },
+  timeout,
+);
+
+test(
+  "damaged GGUF files of every architecture and their vocabularies are read or refused",
+  async () => {
+    const folder = nodeFiles("test/golden/gguf");
+    const names = (await folder.list()).filter((name) => name.endsWith(".gguf"));
+    const files = await Promise.all(
+      names.map(async (name) => {
+        const whole = new Uint8Array(await folder.read(name));
+        const holds = vocabularies.has(name) ? ("vocabulary" as const) : ("network" as const);
+        return (await damagedGguf(whole)).map((bytes) => ({ [ggufPath]: bytes, holds }));
+      }),
+    );
+    const act: Reading["act"] = async (from, onRead) => {
+      const holds = new TextDecoder().decode(await from.read("holds"));
+      await readGguf(from, holds as "network" | "vocabulary", onRead);
+    };
+    expectBoth(await checkFolders(fc.oneof(...files), K * cases.gguf, { act, reads: 3 }));
+  },
+  timeout,
+);
+
+const vocabularies: ReadonlySet<string> = new Set(["byte-level.gguf", "sentence-piece.gguf"]);
+
+test(
+  "mutated configs of every architecture give parameters of sane shapes or are refused",
+  async () => {
+    const goldens = await Promise.all(goldenNames.map(openGolden));
+    const configs = await Promise.all(
+      goldens.map(async ({ files }) => {
+        const text = new TextDecoder().decode(await files.read("config.json"));
+        return JSON.parse(text) as Record<string, unknown>;
+      }),
+    );
+    const folders = mutatedConfigs(configs).map((text) => ({ "config.json": text }));
+    expectBoth(await checkFolders(folders, K * cases.configs, { act: readFamily, reads: 1 }));
+  },
+  timeout,
+);
+
+test(
+  "mutated tokenizer.json files give a tokenizer that encodes, or are refused",
+  async () => {
+    const { all } = await readTokenizers();
+    const folders = jsonFolders(all);
+    expectBoth(await checkFolders(folders, K * cases.tokenizerJson, { act: readAndUse, reads: 1 }));
+  },
+  timeout,
+);
+
+test(
+  "damaged SentencePiece, tiktoken, BPE and WordPiece vocabularies give a tokenizer or are refused",
+  async () => {
+    const read = async (name: string): Promise<Uint8Array> =>
+      new Uint8Array(await tokenizerFolder.read(name));
+    const folders = fc.oneof(
+      olderFolders({ "tokenizer.model": await read("bpe.model") }),
+      olderFolders({ "spiece.model": await read("unigram.model") }),
+      olderFolders({ "qwen.tiktoken": await read("ranks.tiktoken") }),
+      olderFolders({ "tokenizer.model": await read("ranks.tiktoken") }),
+    );
+    expectBoth(await checkFolders(folders, K * cases.olderTokenizers, { act: readAndUse, reads: 1 }));
+  },
+  timeout,
+);
+
+test(
+  "mutated chat templates write a prompt or are refused",
+  async () => {
+    const { templates: given } = await readChats();
+    const trial = new Trial(allocated, watchdog);
+    const options = fc.record(
+      {
+        addGenerationPrompt: fc.boolean(),
+        continueFinalMessage: fc.boolean(),
+        now: fc.constant(new Date(0)),
+        tools: fc.constant([{ name: "f" }]),
+      },
+      { requiredKeys: [] },
+    );
+    await fc.assert(
+      fc.asyncProperty(
+        templates(Object.values(given)),
+        conversations,
+        options,
+        async (template, messages, chosen) => {
+          const inputBytes = template.length + JSON.stringify(messages).length;
+          await trial.run(() => writeChat(template, messages, chosen), { inputBytes });
+        },
+      ),
+      { seed: Number(process.env.SEED), numRuns: K * cases.chats },
+    );
+    expectBoth(trial.tally);
+  },
+  timeout,
+);
+
+test(
+  "checkpoints whose files do not belong together give a network or are refused",
+  async () => {
+    const goldens = await Promise.all(goldenNames.map(openGolden));
+    const all = await Promise.all(goldens.map(({ files }) => tinyCheckpoint(files)));
+    const known = all.filter((checkpoint) => checkpoint !== undefined);
+    const folders = mismatchedFolders(known);
+    expectBoth(await checkFolders(folders, K * cases.networks, { act: readNetwork, reads: 4 }));
+  },
+  timeout,
+);
