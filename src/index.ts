@@ -24,6 +24,7 @@ export {
   loadNetwork,
   loadSeq2Seq,
   loadVision,
+  loadVisionLanguage,
   type AnyNetwork,
   type LoadNetworkOptions,
 } from "./organisms/load-network.ts";

@@ -4,7 +4,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import path from "node:path";
 
 import { configure, loadAny } from "patchclamp";
-import type { LanguageNetwork, Network } from "patchclamp";
+import type { Network } from "patchclamp";
 import { tensor } from "patchclamp/tensor";
 
 import { madeUp } from "../../test/golden/weights.ts";
@@ -70,7 +70,9 @@ export interface ForwardInput {
 /** A network that is ready to run, and what on. */
 export interface Forward {
   readonly input: ForwardInput;
-  /** Runs once; of every row, the last eight numbers of the output. */
+  /** Of the output: a peer's output is the one of this shape. */
+  readonly outputShape: readonly number[];
+  /** Runs once; of every row, the last numbers of the output, at most eight. */
   readonly run: () => Promise<readonly number[]>;
 }
 
@@ -78,55 +80,54 @@ export interface Forward {
 export async function openForward(folder: string): Promise<Forward | undefined> {
   await configure({ threads: THREADS });
   const any = await loadAny(folder, { check: false });
-  if (any.kind === "decoder" || any.kind === "encoder") {
-    const { dVocab } = any.network.config;
-    const rows = tokenRows(dVocab);
-    const shape = [BATCH, POS];
-    // both take rows of ids
-    const { network } = any as { network: LanguageNetwork };
-    return { input: { kind: any.kind, shape, dVocab }, run: lastNumbers(network, rows) };
-  }
-  if (any.kind === "seq2seq") {
-    const { network } = any;
-    const { dVocab } = network.config;
-    const source = tokenRows(dVocab);
-    const run = lastNumbers(network, { source, target: source });
-    return { input: { kind: any.kind, shape: [BATCH, POS], dVocab }, run };
+  if (any.kind === "decoder" || any.kind === "encoder" || any.kind === "seq2seq") {
+    const { dVocab, nCtx } = any.network.config;
+    const shape = [BATCH, Math.min(POS, nCtx)];
+    const rows = tokenRows(shape[1]!, dVocab);
+    const input = { kind: any.kind, shape, dVocab };
+    if (any.kind === "seq2seq") return forward(any.network, { source: rows, target: rows }, input);
+    return any.kind === "decoder"
+      ? forward(any.network, rows, input)
+      : forward(any.network, rows, input);
   }
   if (any.kind === "vision" && any.network.config.reads === undefined) {
-    const { network } = any;
-    const { channels, image } = network.config;
+    const { channels, image } = any.network.config;
     const shape = [BATCH, channels, image.height, image.width];
-    const run = lastNumbers(network, tensor(hashed(shape), { shape }));
-    return { input: { kind: any.kind, shape, dVocab: 0 }, run };
+    const pixels = tensor(hashed(shape), { shape });
+    return forward(any.network, pixels, { kind: any.kind, shape, dVocab: 0 });
   }
   if (any.kind === "audio") {
-    const { network } = any;
     let time = POS;
-    while (network.frames(time) < POS) time++;
+    while (any.network.frames(time) < POS) time++;
     const flat = hashed([BATCH, time]);
     const rows = Array.from({ length: BATCH }, (_, i) => flat.slice(i * time, (i + 1) * time));
-    const run = lastNumbers(network, rows);
-    return { input: { kind: any.kind, shape: [BATCH, time], dVocab: 0 }, run };
+    return forward(any.network, rows, { kind: any.kind, shape: [BATCH, time], dVocab: 0 });
   }
   return undefined;
 }
 
-function lastNumbers<Given>(network: Network<Given>, given: Given): Forward["run"] {
-  return async () => {
+async function forward<Given>(
+  network: Network<Given>,
+  given: Given,
+  input: ForwardInput,
+): Promise<Forward> {
+  const { shape: outputShape } = network.trace(given).at(network.output);
+  const run = async (): Promise<readonly number[]> => {
     using pass = await network.run(given);
-    const output = pass.at(network.output);
-    const numbers = await output.numbers();
+    const numbers = await pass.at(network.output).numbers();
     const size = numbers.length / BATCH;
-    return Array.from({ length: BATCH }, (_, row) => [
-      ...numbers.subarray((row + 1) * size - 8, (row + 1) * size),
-    ]).flat();
+    return Array.from({ length: BATCH }, (_, row) => {
+      const end = (row + 1) * size;
+      return [...numbers.subarray(end - Math.min(size, 8), end)];
+    }).flat();
   };
+  return { input, outputShape, run };
 }
 
-function tokenRows(dVocab: number): number[][] {
-  const flat = prompt("families", BATCH * POS, dVocab);
-  return Array.from({ length: BATCH }, (_, row) => flat.slice(row * POS, (row + 1) * POS));
+/** Ids without the four lowest, which are special: some networks take those for padding. */
+function tokenRows(pos: number, dVocab: number): number[][] {
+  const flat = prompt("families", BATCH * pos, dVocab - 4).map((id) => id + 4);
+  return Array.from({ length: BATCH }, (_, row) => flat.slice(row * pos, (row + 1) * pos));
 }
 
 /** Numbers in -1..1. */

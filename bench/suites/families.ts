@@ -25,12 +25,13 @@ export function families(): Suite {
 async function forward(peers: PeerProcess, { folder }: FamilyCheckpoint): Promise<Contest> {
   const opened = await openForward(folder);
   if (opened === undefined) throw new Error("it takes pictures and texts, and has no entry yet");
-  const { input, run } = opened;
+  const { input, outputShape, run } = opened;
   const offer = await peers.offer("families:forward", "transformers", {
     folder,
     kind: input.kind,
     shape: input.shape.join(),
     vocabulary: input.dVocab,
+    output: outputShape.join(),
   });
   const ours = async () => {
     const { ms, out } = await timed(run);

@@ -140,11 +140,16 @@ test("what transformers computes otherwise, or not at all, is refused", () => {
   );
 });
 
-test("weights in blocks of 8 bits are refused, with what to do", () => {
+test("weights in 8 bits are taken with the published size of blocks, and with no other", () => {
   const quantization = { fmt: "e4m3", quant_method: "fp8", weight_block_size: [128, 128] };
+  const config = { ...v3, quantization_config: { ...quantization, activation_scheme: "dynamic" } };
+  expect(deepseek3Config(config)).toEqual(deepseek3Config(v3));
   expect(() =>
-    deepseek3Config({ ...v3, quantization_config: quantization }),
+    deepseek3Config({
+      ...v3,
+      quantization_config: { ...quantization, weight_block_size: [64, 128] },
+    }),
   ).toThrowErrorMatchingInlineSnapshot(
-    `[PatchClampError: deepseek3Config: config key "quantization_config" = {"fmt":"e4m3","quant_method":"fp8","weight_block_size":[128,128]} is not supported: weights in blocks of 8 bits are not read; convert them to bfloat16 first.]`,
+    `[PatchClampError: deepseek3Config: config key "quantization_config" = {"fmt":"e4m3","quant_method":"fp8","weight_block_size":[64,128]} is not supported at weight_block_size.0: invalid input: expected 128.]`,
   );
 });

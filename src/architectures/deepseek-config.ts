@@ -46,9 +46,15 @@ const handled = {
   topk_group: count.optional(),
   routed_scaling_factor: positive.default(1),
   head_dim: count.optional(),
-  quantization_config: z.undefined({
-    error: "weights in blocks of 8 bits are not read; convert them to bfloat16 first",
-  }),
+  // weights in 8 bits are read with their scales; what else this rounds is activations
+  quantization_config: z
+    .strictObject({
+      quant_method: z.literal("fp8", { error: "expected fp8" }),
+      fmt: z.literal("e4m3").optional(),
+      activation_scheme: z.literal("dynamic").optional(),
+      weight_block_size: z.tuple([z.literal(128), z.literal(128)]),
+    })
+    .optional(),
 };
 
 const handled2 = {

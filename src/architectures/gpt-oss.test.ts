@@ -2,7 +2,14 @@ import { expect, test } from "vitest";
 
 import { readGolden } from "../../test/golden/read.ts";
 import { openNetwork } from "../checkpoints/load.ts";
-import { gptOssConfig } from "./gpt-oss.ts";
+import { storedShape } from "../checkpoints/packing.ts";
+import { writeSafetensors } from "../checkpoints/safetensors.ts";
+import type { TensorToStore } from "../checkpoints/safetensors.ts";
+import { memoryFiles } from "../core/files.ts";
+import { leaves } from "../core/tree.ts";
+import { sizeOf } from "../tensor/tensor.ts";
+import type { Tensor } from "../tensor/tensor.ts";
+import { gptOssConfig, gptOssFamily } from "./gpt-oss.ts";
 
 const published = {
   architectures: ["GptOssForCausalLM"],
@@ -47,6 +54,8 @@ const published = {
   vocab_size: 201088,
 };
 
+const prompt = [2, 60, 28, 71];
+
 test("gpt-oss-20b as published, without its quantisation, has windows in every other layer", () => {
   const config = gptOssConfig(published);
   expect(config).toMatchObject({
@@ -59,15 +68,67 @@ test("gpt-oss-20b as published, without its quantisation, has windows in every o
   expect(config.layers.slice(0, 3).map(({ window }) => window)).toEqual([128, null, 128]);
 });
 
-test("experts in MXFP4 are refused, with what to do", () => {
+test("other quantisations than the published one are refused", () => {
   expect(() =>
-    gptOssConfig({ ...published, quantization_config: { quant_method: "mxfp4" } }),
+    gptOssConfig({ ...published, quantization_config: { quant_method: "gptq" } }),
   ).toThrowErrorMatchingInlineSnapshot(
-    `[PatchClampError: gptOssConfig: config key "quantization_config" = {"quant_method":"mxfp4"} is not supported: experts in MXFP4 are not read; save them as bfloat16 first, in transformers by from_pretrained(..., quantization_config=Mxfp4Config(dequantize=True)) and save_pretrained.]`,
+    `[PatchClampError: gptOssConfig: config key "quantization_config" = {"quant_method":"gptq"} is not supported at quant_method: expected mxfp4.]`,
   );
 });
 
-const prompt = [2, 60, 28, 71];
+test("experts that are stored in four bits are [out, in], others [in, out]", () => {
+  const quantization = { quant_method: "mxfp4", modules_to_not_convert: ["lm_head"] };
+  const one = { ...published, num_hidden_layers: 1, layer_types: ["sliding_attention"] };
+  const turns = (json: object): (boolean | undefined)[] =>
+    gptOssFamily
+      .layout(gptOssConfig(json))
+      .filter(({ path }) => /experts\.31\..*weight$/.test(path))
+      .map(({ isTransposed }) => isTransposed);
+  expect(turns(one)).toEqual([true, true, true]);
+  expect(turns({ ...one, quantization_config: quantization })).toEqual([false, false, false]);
+});
+
+test("experts in MXFP4 open as their numbers: gates and linear branches take turns among rows", async () => {
+  const config = {
+    ...((await readGolden("gpt-oss")).config as object),
+    hidden_size: 32,
+    intermediate_size: 32,
+    quantization_config: { quant_method: "mxfp4" },
+  };
+  const tensors: Record<string, TensorToStore> = {};
+  for (const entry of gptOssFamily.layout(gptOssConfig(config))) {
+    const shape = storedShape(entry);
+    const count = sizeOf(shape);
+    if (entry.name.endsWith("_proj")) {
+      const blocks = [...shape.slice(0, -1), 1];
+      const data = Uint8Array.from({ length: count / 2 }, (_, i) => (i * 37 + shape[1]!) % 256);
+      tensors[`${entry.name}_blocks`] = { shape: [...blocks, 16], data };
+      tensors[`${entry.name}_scales`] = {
+        shape: blocks,
+        data: new Uint8Array(count / 32).fill(125),
+      };
+    } else {
+      tensors[entry.name] = { shape, data: new Float32Array(count).fill(0.1) };
+    }
+  }
+  const contents = {
+    "config.json": JSON.stringify(config),
+    "model.safetensors": writeSafetensors(tensors),
+  };
+  const net = await openNetwork(memoryFiles(contents, "packed"));
+  const [gate, pre] = await Promise.all(
+    ["gate", "in"].map((name) =>
+      new Map(leaves<Tensor>(net.params)).get(`blocks.1.mlp.experts.2.${name}.weight`)!.numbers(),
+    ),
+  );
+  // row 3 of either is row 6 or 7 of expert 2 in the file, whose first bytes are 0x20 and 0x70: 0 and 1, 0 and 6, times 2^-2
+  expect([Array.from(gate!.slice(96, 98)), Array.from(pre!.slice(96, 98))]).toEqual([
+    [0, 0.25],
+    [0, 1.5],
+  ]);
+  const { logits } = await net.run(prompt);
+  expect((await logits.numbers()).every(Number.isFinite)).toBe(true);
+});
 
 test("probabilities of keys and sink add up to 1, and an edit of the sink leaves the rest to the keys", async () => {
   const { files } = await readGolden("gpt-oss");

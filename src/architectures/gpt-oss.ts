@@ -31,6 +31,8 @@ import {
 export interface GptOssConfig extends ExpertsConfig {
   /** Hidden units of experts: the steepness of the gate's sigmoid, and the bound on both branches. */
   readonly swiglu: { readonly alpha: number; readonly limit: number };
+  /** Whether experts are stored in four bits; they are [out, in] then. */
+  readonly isPacked: boolean;
 }
 
 const { layer_types: layerTypes } = windowKeys;
@@ -53,10 +55,12 @@ const handled = {
   num_experts_per_tok: count.default(4),
   swiglu_alpha: positive.default(1.702),
   swiglu_limit: positive.default(7),
-  quantization_config: z.undefined({
-    error:
-      "experts in MXFP4 are not read; save them as bfloat16 first, in transformers by from_pretrained(..., quantization_config=Mxfp4Config(dequantize=True)) and save_pretrained",
-  }),
+  quantization_config: z
+    .strictObject({
+      quant_method: z.literal("mxfp4", { error: "expected mxfp4" }),
+      modules_to_not_convert: z.array(z.string()).optional(),
+    })
+    .optional(),
 };
 
 const ignored = [
@@ -91,6 +95,7 @@ export function gptOssConfig(json: unknown, where = "gptOssConfig"): GptOssConfi
     },
     isSparse: windows.map(() => true),
     swiglu: { alpha: config.swiglu_alpha, limit: config.swiglu_limit },
+    isPacked: config.quantization_config !== undefined,
   };
 }
 
@@ -143,9 +148,9 @@ const inner = preNormBlock((x: Tensor, p: MixtureParams, config: GptOssConfig, t
   ),
 );
 
-/** All experts lie in one tensor, [in, out] each; gates and linear branches take turns among its columns. */
+/** All experts lie in one tensor, [in, out] each as a rule; gates and linear branches take turns among the outputs. */
 function expertStacks(to: string, from: string, config: GptOssConfig): ParamEntry[] {
-  const { dModel, mixture } = config;
+  const { dModel, mixture, isPacked } = config;
   const { count: of, dMlp } = mixture;
   const file = `${from}.experts`;
   const layer = (
@@ -154,7 +159,7 @@ function expertStacks(to: string, from: string, config: GptOssConfig): ParamEntr
     [dIn, dOut]: readonly [number, number],
     place: Pick<ParamEntry, "stack" | "turn">,
   ): ParamEntry[] => [
-    { path: `${path}.weight`, name, shape: [dOut, dIn], isTransposed: true, ...place },
+    { path: `${path}.weight`, name, shape: [dOut, dIn], isTransposed: !isPacked, ...place },
     { path: `${path}.bias`, name: `${name}_bias`, shape: [dOut], ...place },
   ];
   const expert = (index: number): ParamEntry[] => {

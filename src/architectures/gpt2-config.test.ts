@@ -70,9 +70,7 @@ test.each([
 });
 
 test("an activation we lack is refused with those we have", () => {
-  expect(() =>
-    gpt2Config({ activation_function: "mish" }),
-  ).toThrowErrorMatchingInlineSnapshot(
+  expect(() => gpt2Config({ activation_function: "mish" })).toThrowErrorMatchingInlineSnapshot(
     `[PatchClampError: gpt2Config: config key "activation_function" = "mish" is not supported: invalid option: expected one of "gelu"|"gelu_python"|"gelu_new"|"gelu_fast"|"gelu_pytorch_tanh"|"gelu_python_tanh"|"quick_gelu"|"relu"|"silu"|"swish"|"tanh".]`,
   );
 });

@@ -32,7 +32,7 @@ const TEXTS: Readonly<Record<string, (json: unknown, where: string) => LlamaConf
   qwen2: qwen2Config,
 };
 
-const part = z.record(z.string(), z.unknown());
+const part = z.looseObject({ model_type: z.string().optional() });
 
 const keys = {
   ...plainDecoder,
@@ -101,13 +101,13 @@ type Part = z.output<typeof part>;
 
 function textConfig(where: string, text: Part, ties: boolean): LlamaConfig {
   checkKind(where, "text_config", text, Object.keys(TEXTS));
-  const read = TEXTS[String(text["model_type"] ?? "llama")]!;
+  const read = TEXTS[text.model_type ?? "llama"]!;
   return read({ ...text, tie_word_embeddings: ties || text["tie_word_embeddings"] }, where);
 }
 
 function checkKind(where: string, key: string, config: Part, known: readonly string[]): void {
-  const { model_type: kind = known[0] } = config;
-  if (known.includes(String(kind))) return;
+  const { model_type: kind = known[0]! } = config;
+  if (known.includes(kind)) return;
   throw new PatchClampError("UNSUPPORTED", {
     where,
     problem: `config key "${key}" has the model_type ${JSON.stringify(kind)}, which is not computed in a LLaVA.`,

@@ -6,7 +6,7 @@ import type { ImageSize } from "../network/resize.ts";
 import { count, ignoredKeys } from "./common-config.ts";
 
 /** One length for both sides, or height and width. */
-export const sides = z
+const sides = z
   .union([count, z.tuple([count, count])])
   .transform((given): ImageSize =>
     typeof given === "number"

@@ -24,7 +24,7 @@ export interface VitConfig extends VisionConfig, TowerConfig {
 }
 
 /** A small positive number. */
-export const positive = z.number().positive();
+const positive = z.number().positive();
 
 const shared = {
   ...labelKeys,

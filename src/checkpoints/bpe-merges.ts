@@ -10,9 +10,12 @@ export function mergesOf(
   vocabulary: ReadonlyMap<string, number>,
   order: readonly string[],
 ): [left: string, right: string][] {
+  // a damaged file may hold a token as long as itself, which has more places to cut than there are tokens
+  const lengths = new Set([...vocabulary.keys()].map((token) => token.length));
   return order.flatMap((token) => {
     const ways: { left: string; right: string; ids: [number, number] }[] = [];
-    for (let at = 1; at < token.length; at++) {
+    for (const at of lengths) {
+      if (at === 0 || !lengths.has(token.length - at)) continue;
       const left = token.slice(0, at);
       const right = token.slice(at);
       const ids = [vocabulary.get(left), vocabulary.get(right)];

@@ -45,6 +45,10 @@ const CHARACTERS_A_STEP = 64;
 /** To look at a value takes that much less than to make it. */
 const LOOK = 1 / 16;
 
+/** Longer templates, or such runs of white space in them, keep the library's lexer busy for the square of their length. */
+const MAX_CHARACTERS = 2 ** 18;
+const longSpace = /\s{1001}/;
+
 /** Stops a template that would run for ever. */
 class Budget {
   #spent = 0;
@@ -63,6 +67,8 @@ class Budget {
  * @throws Error for a template that is wrong, that goes on for more than half a million steps, or that the library would get wrong
  */
 export function render(template: string, variables: Readonly<Record<string, unknown>>): string {
+  if (template.length > MAX_CHARACTERS) throw new Error(`it has over ${MAX_CHARACTERS} characters`);
+  if (longSpace.test(template)) throw new Error("it has over 1000 blanks in one place");
   const environment = new Environment();
   const budget = new Budget();
   const globals = { ...constants, range: boundedRange(budget), dict, ...variables };

@@ -139,11 +139,53 @@ test.each([
     `{% set ns = namespace(s='ab') %}{% for i in range(99) %}{% set ns.s = ns.s ~ ns.s %}{% endfor %}{{ ns.s | upper }}`,
   ],
   [
+    "adds a text to itself for ever",
+    `{% set ns = namespace(s='ab') %}{% for i in range(99) %}{% set ns.s = ns.s + ns.s %}{% endfor %}{{ ns.s | length }}`,
+  ],
+  [
+    "doubles a list for ever",
+    "{% set ns = namespace(s=[1]) %}{% for i in range(99) %}{% set ns.s = ns.s + ns.s %}{% endfor %}{{ ns.s | length }}",
+  ],
+  [
+    "writes a list that holds itself twice, and so on",
+    "{% set ns = namespace(s=[1]) %}{% for i in range(99) %}{% set ns.s = [ns.s, ns.s] %}{% endfor %}{{ ns.s }}",
+  ],
+  [
+    "looks through a long text again and again",
+    "{% set ns = namespace(s='a') %}{% for i in range(20) %}{% set ns.s = ns.s ~ ns.s %}{% endfor %}{% for i in range(99999) %}{{ 'b' in ns.s }}{% endfor %}",
+  ],
+  ["indents by a hundred million", "{{ 'a\\nb' | indent(width=100000000, first=true) }}"],
+  ["writes JSON indented by a hundred million", "{{ [1, [2]] | tojson(indent=100000000) }}"],
+  [
     "leaves a loop after writing text",
     "{% for i in [1, 2] %}{{ i }}{% if i == 1 %}{% break %}{% endif %}{% endfor %}",
   ],
-])("a template that %s is refused", (_case, template) => {
+])("a template that %s is refused, and soon", (_case, template) => {
+  const start = process.cpuUsage();
   expect(() => run(template)).toThrow("the chat template of tiny cannot be run: ");
+  // a second at most where the machine does nothing else; without a limit, minutes or for ever
+  expect(process.cpuUsage(start).user / 1000).toBeLessThan(5000);
+});
+
+test.each([
+  [
+    "a template as long as a book's chapter",
+    "{{ 1 }}".repeat(40_000),
+    "it has over 262144 characters",
+  ],
+  ["a page of blanks", " ".repeat(1001), "it has over 1000 blanks in one place"],
+])("%s is refused by its length", (_case, template, reason) => {
+  expect(() => run(template)).toThrow(`the chat template of tiny cannot be run: ${reason}.`);
+});
+
+test("a thousand messages of a thousand characters are written", () => {
+  const messages = Array.from({ length: 1000 }, () => ({
+    role: "user",
+    content: "x".repeat(1000),
+  }));
+  const template =
+    "{% for m in messages %}<{{ m.role }}>{{ m.content | trim + '\\n' }}{% endfor %}";
+  expect(applyChatTemplate(source(template), messages)).toHaveLength(1000 * 1007);
 });
 
 test("a template that cannot be run is refused in one sentence", () => {

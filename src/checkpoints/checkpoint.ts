@@ -2,6 +2,7 @@ import { PatchClampError } from "../core/errors.ts";
 import { readJson } from "../core/files.ts";
 import type { Files } from "../core/files.ts";
 import { nearest } from "../core/text.ts";
+import { withoutBlocks } from "./block-scaled.ts";
 import { checkFinite } from "./finite.ts";
 import { isPickled, pickled, readSafetensors } from "./safetensors.ts";
 import type { ElementRange, SafetensorsFile, StoredTensor } from "./safetensors.ts";
@@ -38,9 +39,10 @@ export interface Checkpoint {
  */
 export async function openCheckpoint(files: Files): Promise<Checkpoint> {
   if (await files.exists(weightsFile)) {
-    return checkpointOf(files.name, await readSafetensors(files, weightsFile));
+    return checkpointOf(files.name, withoutBlocks(await readSafetensors(files, weightsFile)));
   }
-  if (await files.exists(indexFile)) return checkpointOf(files.name, await readShards(files));
+  if (await files.exists(indexFile))
+    return checkpointOf(files.name, withoutBlocks(await readShards(files)));
   const present = await files.list();
   const pickle = present.find(isPickled);
   if (pickle !== undefined) throw pickled(files, pickle);

@@ -34,7 +34,7 @@ export async function openVisionLanguage(
 }
 
 /** A network of a family that looks at images and writes. */
-export interface VisionLanguageParts<Config extends VisionLanguageConfig> {
+interface VisionLanguageParts<Config extends VisionLanguageConfig> {
   readonly name: string;
   readonly family: VisionLanguageFamily<Config>;
   readonly config: Config;
@@ -45,7 +45,7 @@ export interface VisionLanguageParts<Config extends VisionLanguageConfig> {
 }
 
 /** Makes a network of a family from its parts, for parameters that come from elsewhere than a folder. */
-export function buildVisionLanguage<Config extends VisionLanguageConfig>(
+function buildVisionLanguage<Config extends VisionLanguageConfig>(
   parts: VisionLanguageParts<Config>,
 ): VisionLanguageNetwork {
   const { name, family, config, params, pictures, tokenizer } = parts;

@@ -30,7 +30,7 @@ export async function openVision(files: Files, options: LoadOptions = {}): Promi
 }
 
 /** A network of a family that looks at images. */
-export interface VisionParts<Config extends VisionConfig> {
+interface VisionParts<Config extends VisionConfig> {
   readonly name: string;
   readonly family: VisionFamily<Config>;
   readonly config: Config;
@@ -41,9 +41,7 @@ export interface VisionParts<Config extends VisionConfig> {
 }
 
 /** Makes a network of a family from its parts, for parameters that come from elsewhere than a folder. */
-export function buildVision<Config extends VisionConfig>(
-  parts: VisionParts<Config>,
-): VisionNetwork {
+function buildVision<Config extends VisionConfig>(parts: VisionParts<Config>): VisionNetwork {
   const { name, family, config, params, pictures, tokenizer } = parts;
   const { absent, meanings } = family;
   return new VisionNetwork({

@@ -26,9 +26,15 @@ const keys = {
     .optional(),
   do_center_crop: z.boolean().optional(),
   crop_size: z.union([side, sides]).optional(),
-  crop_pct: z.number().positive().default(224 / 256),
+  crop_pct: z
+    .number()
+    .positive()
+    .default(224 / 256),
   do_rescale: z.boolean().default(true),
-  rescale_factor: z.number().positive().default(1 / 255),
+  rescale_factor: z
+    .number()
+    .positive()
+    .default(1 / 255),
   do_normalize: z.boolean().default(true),
   image_mean: channels.optional(),
   image_std: channels.optional(),
@@ -44,8 +50,12 @@ const ignored = [
   "_processor_class",
   "_valid_processor_keys",
   // where and in what order arrays lie
-  ..."data_format input_data_format device return_tensors default_to_square do_flip_channel_order".split(" "),
-  ..."image_seq_length size_divisor disable_grouping pad_size model_input_names auto_map backend".split(" "),
+  ..."data_format input_data_format device return_tensors default_to_square do_flip_channel_order".split(
+    " ",
+  ),
+  ..."image_seq_length size_divisor disable_grouping pad_size model_input_names auto_map backend".split(
+    " ",
+  ),
 ];
 
 /** What a kind of image processor does where the file does not say it. */
@@ -144,7 +154,10 @@ function target(size: NonNullable<Keys["size"]>, squares: boolean): Target {
   return "shortest_edge" in size ? size.shortest_edge : size;
 }
 
-function resizing({ to, crop }: { to: Target; crop?: ImageSize }, filter: Defaults["filter"]): Steps {
+function resizing(
+  { to, crop }: { to: Target; crop?: ImageSize },
+  filter: Defaults["filter"],
+): Steps {
   return { resize: { to, filter }, ...(crop === undefined ? {} : { crop }) };
 }
 

@@ -93,7 +93,7 @@ function textSteps(model: Model, config: Json): Json {
       normalizers: [
         { type: "Precompiled", precompiled_charsmap: base64(model.charsmap) },
         ...(model.removeExtraWhitespaces
-          ? [replace({ Regex: "^ +|[ ▁]+$" }, ""), replace({ Regex: " {2,}" }, " ")]
+          ? [replace({ Regex: "^ +|(?<![ ▁])[ ▁]+$" }, ""), replace({ Regex: " {2,}" }, " ")]
           : []),
         ...(prefix ? [{ type: "Prepend", prepend: "▁" }] : []),
         ...marks,
@@ -116,8 +116,9 @@ function textSteps(model: Model, config: Json): Json {
 
 /** T5's tokens for masked spans, which its file does not hold; the last id is the first of them. */
 function sentinels(from: number, config: Json): object[] {
-  const count = Number(config["extra_ids"] ?? 100);
-  if (!Number.isInteger(count) || count < 0 || count > 10_000) return [];
+  const count = config["extra_ids"] ?? 100;
+  if (typeof count !== "number" || !Number.isInteger(count)) return [];
+  if (count < 0 || count > 10_000) return [];
   return Array.from({ length: count }, (_, i) => ({
     id: from + count - 1 - i,
     content: `<extra_id_${i}>`,

@@ -209,3 +209,37 @@ test("a line of a tiktoken file that is no token is refused by its number", asyn
     `[PatchClampError: loadTokenizer: line 2 of qwen.tiktoken is no token in base64 with its rank.]`,
   );
 });
+
+test("special tokens and counts that are objects are passed over, whatever their methods are called", async () => {
+  const trap = { toString: 1, valueOf: 1 };
+  const pairs = {
+    "vocab.json": { a: 0, b: 1, ab: 2 },
+    "merges.txt": "a b",
+    "tokenizer_config.json": { tokenizer_class: trap, model_type: trap },
+  };
+  expect((await load(pairs)).encode("ab")).toEqual([2]);
+  const sentinels = {
+    "spiece.model": await golden("unigram.model"),
+    "tokenizer_config.json": { tokenizer_class: "T5Tokenizer", extra_ids: trap },
+  };
+  const tokenizer = await load(sentinels);
+  expect(tokenizer.id("<extra_id_0>")).toBeUndefined();
+});
+
+test("a token as long as its file is cut into merges as soon as others are", async () => {
+  const long = Buffer.alloc(300_000, "a").toString("base64");
+  const start = process.cpuUsage();
+  const tokenizer = await load({ "qwen.tiktoken": `IQ== 0\nIg== 1\nISI= 2\n${long} 3\n` });
+  expect(tokenizer.encode('!"')).toEqual([2]);
+  // to look up every beginning of it takes half a minute
+  expect(process.cpuUsage(start).user / 1000).toBeLessThan(5000);
+});
+
+test("a SentencePiece tokenizer takes a page of blanks", async () => {
+  const tokenizer = await load({ "spiece.model": await golden("unigram.model") });
+  const start = process.cpuUsage();
+  const ids = tokenizer.encode(`a${" ".repeat(100_000)}b   `);
+  expect(ids).toEqual(tokenizer.encode("a b"));
+  // a search from each blank takes half a minute
+  expect(process.cpuUsage(start).user / 1000).toBeLessThan(5000);
+});

@@ -1,8 +1,5 @@
-import * as fc from "fast-check";
 import { expect, test } from "vitest";
 
-import { readTokenizers, tokenizerFolder } from "../../test/golden/tokenizers/read.ts";
-import { PatchClampError } from "../core/errors.ts";
 import { memoryFiles } from "../core/files.ts";
 import { loadTokenizer, makeTokenizer } from "./tokenizer.ts";
 
@@ -199,74 +196,3 @@ test("a word without a token is refused where there is no unknown token", () => 
     `[PatchClampError: tokenizer: tiny has no token for "zork" and no unknown token.]`,
   );
 });
-
-/** A copy of JSON in which one value, somewhere, is another. */
-function mutated(json: unknown, path: readonly number[], value: unknown): unknown {
-  const [step, ...rest] = path;
-  if (step === undefined || typeof json !== "object" || json === null) return value;
-  const keys = Object.keys(json);
-  if (keys.length === 0) return value;
-  const key = keys[step % keys.length]!;
-  const inner = mutated((json as Record<string, unknown>)[key], rest, value);
-  if (Array.isArray(json)) return json.with(Number(key), inner);
-  return { ...json, [key]: inner };
-}
-
-const { all } = await readTokenizers();
-
-const outcome = async (make: () => unknown): Promise<unknown> => {
-  try {
-    return await make();
-  } catch (error) {
-    return error;
-  }
-};
-
-test("any tokenizer.json gives a tokenizer that encodes, or a PatchClampError", async () => {
-  const change = fc.tuple(
-    fc.array(fc.nat(400), { minLength: 1, maxLength: 5 }),
-    fc.oneof(
-      fc.jsonValue({ maxDepth: 2 }),
-      fc.constantFrom(null, -1, 1e9, "", "Sequence", "[", "(?i", [[]]),
-    ),
-  );
-  await fc.assert(
-    fc.asyncProperty(fc.constantFrom(...all), change, async ({ json }, [path, value]) => {
-      const result = await outcome(() => {
-        const tokenizer = makeTokenizer("fuzzed", mutated(json, path, value));
-        const ids = tokenizer.encode("The cat: naïve 日本 👍 <s>\n 12");
-        return tokenizer.decode(ids);
-      });
-      expect(typeof result === "string" || result instanceof PatchClampError).toBe(true);
-    }),
-    { seed: 5, numRuns: 400 },
-  );
-});
-
-test.each(["bpe.model", "unigram.model", "ranks.tiktoken"])(
-  "any bytes in place of %s give a tokenizer or a PatchClampError",
-  async (path) => {
-    const whole = await tokenizerFolder.read(path);
-    const damage = fc.oneof(
-      fc.uint8Array({ maxLength: 60 }),
-      fc.nat(whole.length).map((end) => whole.slice(0, end)),
-      fc
-        .array(fc.tuple(fc.nat(whole.length - 1), fc.nat(255)), { minLength: 1, maxLength: 6 })
-        .map((edits) => {
-          const copy = whole.slice();
-          for (const [at, byte] of edits) copy[at] = byte;
-          return copy;
-        }),
-    );
-    await fc.assert(
-      fc.asyncProperty(damage, async (bytes) => {
-        const result = await outcome(async () => {
-          const tokenizer = await loadTokenizer(memoryFiles({ "tokenizer.model": bytes }));
-          return tokenizer.decode(tokenizer.encode("The cat: 日本 👍"));
-        });
-        expect(typeof result === "string" || result instanceof PatchClampError).toBe(true);
-      }),
-      { seed: 6, numRuns: 200 },
-    );
-  },
-);

@@ -14,7 +14,11 @@ import { qwenWords, splitThenBytes } from "./word-patterns.ts";
  * @param config - fields of `tokenizer_config.json` and `config.json`
  */
 export function bpeJson(vocab: Json, merges: string, config: Json = {}): Json {
-  const family = [config["tokenizer_class"], config["model_type"]].join(" ").toLowerCase();
+  const named = [config["tokenizer_class"], config["model_type"]];
+  const family = named
+    .filter((name) => typeof name === "string")
+    .join(" ")
+    .toLowerCase();
   const isQwen = family.includes("qwen");
   const isBetween = /roberta|bart|longformer/u.test(family);
   const special = (role: string, fallback: string): string => contentOf(config[role]) ?? fallback;

@@ -33,8 +33,16 @@ export { EncoderNetwork, type EmbedOptions } from "./encoder.ts";
 export type { EncoderConfig, EncoderInput } from "./encoder-input.ts";
 export { Seq2SeqNetwork } from "./seq2seq.ts";
 export type { Seq2SeqConfig, Seq2SeqInput } from "./seq2seq-input.ts";
-export { VisionNetwork } from "./vision.ts";
-export type { ImageInput, VisionConfig } from "./vision-input.ts";
+export { VisionNetwork, type Classified } from "./vision.ts";
+export type { ImageInput, ImagesAndTexts, VisionConfig } from "./vision-input.ts";
+export type { Images } from "./images.ts";
+export type { Picture, PictureForm } from "./picture.ts";
+export { VisionLanguageNetwork } from "./vision-language.ts";
+export type {
+  PromptWithImages,
+  VisionLanguageConfig,
+  VisionLanguageInput,
+} from "./vision-language-input.ts";
 export { AudioNetwork } from "./audio.ts";
 export type { AudioConfig, AudioInput } from "./audio-input.ts";
 export { logitLens, type LensOptions, type LensRow } from "./lens.ts";

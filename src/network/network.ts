@@ -99,11 +99,12 @@ export class Pass {
   /**
    * The value at one site.
    *
-   * @throws PatchClampError `UNKNOWN_SITE` when there is none of that name, `BAD_INPUT` when a pattern matches several
+   * @throws PatchClampError `UNKNOWN_SITE` when there is none of that name, `BAD_INPUT` when a pattern matches several or the input did
+   * not lead there
    */
   at(site: string): Tensor {
     const name = selectSite("at", this.#space, site);
-    return this.activations[name] ?? this.#sites().get(name)!;
+    return this.activations[name] ?? reached(this.#space.network, this.#sites(), name);
   }
 }
 
@@ -247,10 +248,14 @@ export class Network<Given = Inputs> {
   }
 
   #apply(inputs: Inputs, { edit, watch }: TraceOptions): Map<string, Tensor> {
-    return this.applyTap(inputs, {
-      ...(edit === undefined ? {} : { edits: this.resolveEdits("edit", edit) }),
-      ...(watch === undefined ? {} : { watched: new Set(selectSites("watch", this.space, watch)) }),
+    const edits = edit === undefined ? undefined : this.resolveEdits("edit", edit);
+    const watched = watch === undefined ? undefined : selectSites("watch", this.space, watch);
+    const sites = this.applyTap(inputs, {
+      ...(edits === undefined ? {} : { edits }),
+      ...(watched === undefined ? {} : { watched: new Set(watched) }),
     });
+    for (const site of edits?.keys() ?? []) reached(this.name, sites, site);
+    return sites;
   }
 
   #forward(
@@ -270,12 +275,24 @@ export class Network<Given = Inputs> {
       // closes over the parameters, so that a call need not walk their tree
       compiled = compile((inputs: Inputs): Record<string, Tensor> => {
         const sites = this.#forward(this.params, inputs, recordingTap());
-        return Object.fromEntries(wanted.map((site) => [site, sites.get(site)!]));
+        return Object.fromEntries(wanted.map((site) => [site, reached(this.name, sites, site)]));
       });
       this.#compiled.set(key, compiled);
     }
     return compiled;
   }
+}
+
+/** The value at a site, which some inputs do not lead to: without an image, nothing is seen. */
+function reached(network: string, sites: ReadonlyMap<string, Tensor>, site: string): Tensor {
+  const value = sites.get(site);
+  if (value !== undefined) return value;
+  throw new PatchClampError("BAD_INPUT", {
+    where: network,
+    problem: `this input does not lead through "${site}", so there is nothing to record or change.`,
+    fix: "give what the site speaks of, such as an image, or leave the site out.",
+    facts: { site },
+  });
 }
 
 /**

@@ -115,7 +115,7 @@ export class VisionLanguageNetwork extends Network<VisionLanguageInput> {
   /**
    * Continues a prompt, token by token. Images are looked at once: what is captured there comes with the first token.
    *
-   * @returns one record for every new token; rows of a batch take turns
+   * @yields one record for every new token; rows of a batch take turns
    */
   async *generate(
     given: VisionLanguageInput,

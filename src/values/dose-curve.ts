@@ -30,7 +30,9 @@ export const doseCurveSchema = z
     band: z.tuple([z.number(), z.number()]).optional(),
   })
   .superRefine(({ points, band }, context) => {
-    const isRising = points.every(({ strength }, i) => i === 0 || strength > points[i - 1]!.strength);
+    const isRising = points.every(
+      ({ strength }, i) => i === 0 || strength > points[i - 1]!.strength,
+    );
     if (!isRising) {
       context.addIssue({
         code: "custom",

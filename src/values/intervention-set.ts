@@ -94,7 +94,7 @@ function naming({ kind, site }: Intervention): string {
 /**
  * Puts sets that are used together into one, which applies their interventions in this order.
  *
- * @returns a set without curve; made for the network of the first set that says it
+ * @returns a set without curve, made for the network of the first set that says it; it says `conflict: "error"` when all do
  * @throws PatchClampError `BAD_INPUT` when two share a site and one says `conflict: "error"`, or they were made for networks of
  * different widths
  */
@@ -114,7 +114,7 @@ export function combined(sets: readonly InterventionSet[]): InterventionSet {
   return interventionSet({
     ...(names.length === 0 ? {} : { name: names.join(" + ") }),
     interventions: sets.flatMap(({ interventions }) => interventions),
-    conflict: sets.some(({ conflict }) => conflict === "error") ? "error" : "compose",
+    conflict: sets.every(({ conflict }) => conflict === "error") ? "error" : "compose",
     ...(known[0] === undefined ? {} : { madeFor: known[0] }),
   });
 }

@@ -80,7 +80,9 @@ function readNumbers(given: unknown): Numbers | string {
     if (!Array.isArray(part) || part.length !== shape[axis]) return false;
     return part.every((inner) => isFilled(inner, axis + 1));
   };
-  return isFilled(given, 0) ? { shape, data } : "is not a list of numbers, or has rows of unequal length";
+  return isFilled(given, 0)
+    ? { shape, data }
+    : "is not a list of numbers, or has rows of unequal length";
 }
 
 /** No nested list in JSON is longer; the length of a broken one is not believed. */
@@ -99,10 +101,10 @@ function formProblem({ shape, data }: Numbers, form: NumbersForm): string | unde
     return `has the shape [${shape.join(", ")}], not as many rows as columns`;
   }
   const width = shape.at(-1)!;
-  for (let start = 0; hasDirection && start < data.length; start += width) {
-    if (data.subarray(start, start + width).every((x) => x === 0)) {
-      return "holds nothing but zeros, which point nowhere";
-    }
+  const isZero = (_: unknown, row: number): boolean =>
+    data.subarray(row * width, (row + 1) * width).every((x) => x === 0);
+  if (hasDirection && Array.from({ length: data.length / width }).some(isZero)) {
+    return "holds nothing but zeros, which point nowhere";
   }
   return undefined;
 }

@@ -5,24 +5,22 @@ import { z } from "zod";
 import { PatchClampError } from "../core/errors.ts";
 import { plural } from "../core/text.ts";
 
-const place = z.int().min(-(2 ** 31)).max(2 ** 31);
+const place = z
+  .int()
+  .min(-(2 ** 31))
+  .max(2 ** 31);
 
 const windowSchema = z
   .strictObject({ from: place.optional(), to: place.optional() })
   .superRefine(({ from, to }, context) => {
-    const isEmpty =
-      from !== undefined && to !== undefined && from < 0 === to < 0 && from >= to;
+    const isEmpty = from !== undefined && to !== undefined && from < 0 === to < 0 && from >= to;
     if (isEmpty) context.addIssue({ code: "custom", message: `is empty: ${from} to ${to}` });
     if (from === undefined && to === undefined) {
       context.addIssue({ code: "custom", message: "names neither a start nor an end" });
     }
   });
 
-const tokenSchema = z.union([
-  z.int().min(0),
-  z.string().min(1),
-  z.array(z.int().min(0)).min(1),
-]);
+const tokenSchema = z.union([z.int().min(0), z.string().min(1), z.array(z.int().min(0)).min(1)]);
 
 const selection = {
   /** The text that was given, what was written after it, or both. Default both. */
@@ -125,9 +123,7 @@ export function chooserOf(where: Where = {}, encode?: Encode): Chooser {
 export function maskOf(choose: Chooser, { ids, positions, promptLengths }: Places): Float32Array {
   return Float32Array.from(
     positions.flatMap((row, i) =>
-      row.map((position) =>
-        Number(position >= 0 && choose(ids[i]!, position, promptLengths[i]!)),
-      ),
+      row.map((position) => Number(position >= 0 && choose(ids[i]!, position, promptLengths[i]!))),
     ),
   );
 }
@@ -207,7 +203,9 @@ function selectionWords({ phase, positions, windows, tokens }: Selection): strin
   }
   if (tokens !== undefined) {
     const shown = tokens.map((token) => JSON.stringify(token));
-    words.push(`the ${tokens.length === 1 ? "token" : plural(tokens.length, "token")} ${shown.join(", ")}`);
+    words.push(
+      `the ${tokens.length === 1 ? "token" : plural(tokens.length, "token")} ${shown.join(", ")}`,
+    );
   }
   return words;
 }

@@ -11,18 +11,19 @@ import { mutatedJson } from "./json.ts";
 
 type Json = Readonly<Record<string, unknown>>;
 
-/** The config of every folder that is given, mutated with the keys of all of them at hand. */
-export function mutatedConfigs(configs: readonly Json[]): fc.Arbitrary<string> {
-  const keys = [...new Set(configs.flatMap((config) => Object.keys(config)))];
-  const all = configs.map((config) => mutatedJson(config, keys));
-  const renamed = configs.map((config) =>
-    fc
-      .constantFrom(...architectures)
-      .map((architecture) => JSON.stringify({ ...config, architectures: [architecture] })),
-  );
+/**
+ * A config that is given, or one that leaves all of an architecture's keys to their defaults, with a few things changed.
+ *
+ * @param given - of as many architectures as there are; the keys of all are put into each
+ */
+export function mutatedConfigs(given: readonly Json[]): fc.Arbitrary<string> {
+  const keys = [...new Set(given.flatMap((config) => Object.keys(config)))];
+  const bare = architectures.map((architecture) => ({ architectures: [architecture] }));
+  const mutated = (configs: readonly Json[]): fc.Arbitrary<string> =>
+    fc.oneof(...configs.map((config) => mutatedJson(config, keys)));
   return fc.oneof(
-    { weight: 20, arbitrary: fc.oneof(...all) },
-    { weight: 1, arbitrary: fc.oneof(...renamed) },
+    { weight: 6, arbitrary: mutated(given) },
+    { weight: 1, arbitrary: mutated(bare) },
   );
 }
 

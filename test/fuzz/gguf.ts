@@ -5,6 +5,8 @@ import * as fc from "fast-check";
 import { openGguf } from "../../src/checkpoints/gguf/gguf.ts";
 import { readGgufHeader } from "../../src/checkpoints/gguf/header.ts";
 import type { GgufHeader } from "../../src/checkpoints/gguf/header.ts";
+import { assembled } from "../../src/checkpoints/gguf/pieces.ts";
+import { integers } from "../../src/checkpoints/gguf/quants.ts";
 import { ggufTokenizer } from "../../src/checkpoints/gguf/tokenizer.ts";
 import { familyParts } from "../../src/checkpoints/load.ts";
 import { makeTokenizer } from "../../src/checkpoints/tokenizer.ts";
@@ -21,11 +23,8 @@ interface Field {
   readonly bytes: 1 | 4 | 8;
 }
 
-const integers = [
-  ...[0n, 1n, 2n, 3n, 4n, 5n, 6n, 7n, 8n, 9n, 10n, 12n, 31n, 32n, 33n, 255n, 256n, 4096n],
-  ...[2n ** 20n, 2n ** 31n - 1n, 2n ** 31n, 2n ** 32n - 1n, 2n ** 32n, 2n ** 53n, 2n ** 63n],
-  2n ** 64n - 1n,
-];
+const small = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 12, 31, 32, 33, 255, 256, 4096].map(BigInt);
+const powers = [20n, 31n, 32n, 53n, 63n, 64n].flatMap((n) => [2n ** n, 2n ** n - 1n]);
 const floats = [0, -0, 1, -1, 0.5, 1e-38, 3e38, Infinity, -Infinity, NaN];
 const bitsOfFloats = floats.map((x) => BigInt(new Uint32Array(Float32Array.of(x).buffer)[0]!));
 
@@ -34,7 +33,7 @@ export async function damagedGguf(whole: Uint8Array): Promise<fc.Arbitrary<Uint8
   const header = await readGgufHeader(memoryFiles({ [ggufPath]: whole }), ggufPath);
   const change = fc.tuple(
     fc.constantFrom(...fieldsOf(whole, header)),
-    fc.constantFrom(...integers, ...bitsOfFloats),
+    fc.constantFrom(...small, ...powers.map((n) => BigInt.asUintN(64, n)), ...bitsOfFloats),
   );
   const renumbered = fc.array(change, { minLength: 1, maxLength: 3 }).map((changes) => {
     const bytes = new Uint8Array(whole);
@@ -46,7 +45,22 @@ export async function damagedGguf(whole: Uint8Array): Promise<fc.Arbitrary<Uint8
     }
     return bytes;
   });
-  return fc.oneof(renumbered, damagedBytes(whole));
+  const renamed = fc
+    .tuple(fc.constantFrom(...namesOf(whole, header)), fc.nat(40), fc.constantFrom(46, 48, 49, 120))
+    .map(([[start, end], step, letter]) => {
+      const bytes = new Uint8Array(whole);
+      bytes[start + (step % (end - start))] = letter;
+      return bytes;
+    });
+  return fc.oneof(renumbered, renamed, damagedBytes(whole));
+}
+
+/** Where the names of metadata and tensors stand. */
+function namesOf(whole: Uint8Array, header: GgufHeader): (readonly [start: number, end: number])[] {
+  return [...header.metadata.keys(), ...header.tensors.keys()].map((name) => {
+    const end = placeAfter(whole, name, 24);
+    return [end - new TextEncoder().encode(name).length, end];
+  });
 }
 
 /** Version, counts, types, lengths, values, axes, sizes and offsets. */
@@ -99,27 +113,38 @@ function placeAfter(whole: Uint8Array, name: string, from: number): number {
   throw new Error(`the file does not hold "${name}"`);
 }
 
+/** What a file is an example of. */
+export type Contents = "network" | "tensors" | "vocabulary";
+
 /** Adds up bytes of numbers, those that are about to be read included. */
 export type OnRead = (bytes: number) => void;
 
-/** Opens all that a file holds: config, parameters, numbers and vocabulary; or the vocabulary alone. */
-export async function readGguf(
-  files: Files,
-  holds: "network" | "vocabulary",
-  onRead: OnRead,
-): Promise<void> {
-  if (holds === "vocabulary") {
-    const { metadata } = await readGgufHeader(files, ggufPath);
-    const { tokenizerJson, tokenizerConfig } = ggufTokenizer(ggufPath, metadata);
-    if (tokenizerJson === undefined) return;
-    const tokenizer = makeTokenizer(ggufPath, tokenizerJson, tokenizerConfig);
-    tokenizer.decode(tokenizer.encode("The cat: 日本 👍"));
-    return;
-  }
+/** Opens what a file holds: a vocabulary, tensors of every type, or a network with its config, parameters and numbers. */
+export async function readGguf(files: Files, holds: Contents, onRead: OnRead): Promise<void> {
+  if (holds === "vocabulary") return readVocabulary(files);
+  if (holds === "tensors") return readTensors(files, onRead);
   const source = await openGguf(files, ggufPath);
   for (const [name, { shape }] of source.checkpoint.tensors) {
     onRead(4 * shape.reduce((product, size) => product * size, 1));
     await source.checkpoint.float32(name);
   }
   await familyParts("loadNetwork", source, "decoder");
+}
+
+async function readVocabulary(files: Files): Promise<void> {
+  const { metadata } = await readGgufHeader(files, ggufPath);
+  const { tokenizerJson, tokenizerConfig } = ggufTokenizer(ggufPath, metadata);
+  if (tokenizerJson === undefined) return;
+  const tokenizer = makeTokenizer(ggufPath, tokenizerJson, tokenizerConfig);
+  tokenizer.decode(tokenizer.encode("The cat: 日本 👍"));
+}
+
+async function readTensors(files: Files, onRead: OnRead): Promise<void> {
+  const { tensors } = await readGgufHeader(files, ggufPath);
+  for (const source of tensors.values()) {
+    onRead(8 * source.size);
+    const { type, begin, end, size } = source;
+    if (type.unpack !== undefined) await assembled(files, ggufPath, { size, pieces: [{ source }] });
+    else integers(type, await files.readRange(ggufPath, begin, end));
+  }
 }

@@ -26,7 +26,21 @@ const rawTexts: Readonly<Record<string, string>> = {
 const small = [0, 1, 2, 3, 4, 7, 8, 16, 64, 1024, 0.5, 0.1, 1e-300];
 const large = [1e12, 2 ** 31 - 1, 2 ** 31, 2 ** 32, 2 ** 53 - 1, 2 ** 53, 1e19, 1e300];
 const lists = [[], [[]], [null], [1, 2, 3], [0.5], [-1], ["a"], ["x", "y"]];
-const texts = ["", "1", "gelu", "silu", "default", "linear", "yarn", "__proto__", "a b", "\uD800"];
+const texts = [
+  "",
+  "1",
+  "gelu",
+  "silu",
+  "default",
+  "linear",
+  "yarn",
+  "Sequence",
+  "__proto__",
+  "[",
+  "(?i",
+  "a b",
+  "\uD800",
+];
 
 /** Values that no reader expects, and some that one may. */
 const strange: readonly unknown[] = [

@@ -30,14 +30,9 @@ const config = {
 
 const configKeys = [
   ...Object.keys(config),
-  ...[
-    "pat_str",
-    "pattern",
-    "add_eos_token",
-    "strip_accents",
-    "tokenize_chinese_chars",
-    "unk_token",
-  ],
+  ..."pat_str pattern model_type add_eos_token strip_accents tokenize_chinese_chars unk_token".split(
+    " ",
+  ),
 ];
 
 const configs = fc.option(mutatedJson(config, configKeys), { nil: "{}" });

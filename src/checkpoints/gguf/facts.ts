@@ -10,7 +10,7 @@ export class Facts {
   /** llama.cpp's name, `general.architecture`. */
   readonly architecture: string;
   readonly tensors: ReadonlyMap<string, GgufTensor>;
-  /** Reads a stored tensor that belongs to the config. */
+  /** Reads a stored tensor that belongs to the config; throws `BAD_FILE` when the file has no such tensor. */
   readonly numbers: (tensor: string) => Promise<Float32Array>;
   readonly #metadata: ReadonlyMap<string, MetadataValue>;
   readonly #read = new Set<string>();
@@ -32,7 +32,10 @@ export class Facts {
     this.path = path;
     this.architecture = architecture;
     this.tensors = tensors;
-    this.numbers = numbers;
+    this.numbers = async (tensor) => {
+      this.shape(tensor);
+      return numbers(tensor);
+    };
     this.#metadata = metadata;
   }
 

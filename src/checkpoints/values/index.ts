@@ -1,0 +1,22 @@
+// What `patchclamp/values` exports: values, and the files that hold them.
+
+export * from "../../values/index.ts";
+export {
+  readControlVector,
+  writeControlVector,
+  type ControlVector,
+  type WriteControlVectorOptions,
+} from "./control-vector.ts";
+export {
+  loadInterventions,
+  readAdapter,
+  readInterventions,
+  readProbe,
+  saveInterventions,
+  writeAdapter,
+  writeInterventions,
+  writeProbe,
+  type ReadInterventions,
+  type ReadValueOptions,
+} from "./intervention-file.ts";
+export { readPeft, writePeft } from "./peft.ts";

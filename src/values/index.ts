@@ -1,0 +1,64 @@
+// The one currency: interventions, probes and adapters as values. What `patchclamp/values` exports.
+
+export {
+  adapter,
+  adapterScaling,
+  adapterSchema,
+  mergeAdapter,
+  type Adapter,
+  type AdapterInput,
+} from "./adapter.ts";
+export { conditionSchema, type Condition, type ConditionMemory } from "./condition.ts";
+export { describe, describeAdapter, describeCondition, describeSet } from "./describe.ts";
+export {
+  addDirections,
+  cosine,
+  meanDirection,
+  normaliseDirection,
+  normOf,
+  orthogonalise,
+  scaleDirection,
+  type Direction,
+} from "./directions.ts";
+export { doseCurveSchema, type DoseCurve } from "./dose-curve.ts";
+export {
+  intervention,
+  interventionSchema,
+  type Intervention,
+  type InterventionInput,
+  type InterventionKind,
+} from "./intervention.ts";
+export {
+  combined,
+  interventionSet,
+  interventionSetSchema,
+  originOf,
+  type InterventionSet,
+  type InterventionSetInput,
+  type NetworkIdentity,
+  type Origin,
+} from "./intervention-set.ts";
+export { networkHash } from "./network-hash.ts";
+export type { Numbers, NumbersInput } from "./numbers.ts";
+export {
+  editOf,
+  planInterventions,
+  planRows,
+  type EditContext,
+  type InterventionPlan,
+  type PlanInputs,
+  type PlanOptions,
+  type StrengthOptions,
+  type ValueEdit,
+} from "./plan.ts";
+export { probeSchema, probeScore, type Probe } from "./probe.ts";
+export type { SiteForm } from "./site-form.ts";
+export {
+  placesOf,
+  stepPlaces,
+  whereSchema,
+  type Encode,
+  type PaddedRows,
+  type Places,
+  type Where,
+} from "./where.ts";
