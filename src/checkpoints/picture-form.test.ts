@@ -78,6 +78,20 @@ test("a checkpoint without the file says nothing about pictures", async () => {
   expect(await readPictureForm("loadVision", memoryFiles())).toBeUndefined();
 });
 
+test("transformers 5 keeps it in the file of all processors", async () => {
+  const image_processor = {
+    image_processor_type: "CLIPImageProcessorFast",
+    size: { shortest_edge: 336 },
+  };
+  const file = JSON.stringify({
+    image_processor,
+    patch_size: 14,
+    processor_class: "LlavaProcessor",
+  });
+  const form = await readPictureForm("test", memoryFiles({ "processor_config.json": file }));
+  expect(form?.resize?.to).toBe(336);
+});
+
 test("a processor that is not computed is refused with those that are", () => {
   expect(() => pictureForm({ image_processor_type: "DetrImageProcessor" }))
     .toThrowErrorMatchingInlineSnapshot(`

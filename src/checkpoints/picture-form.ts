@@ -1,4 +1,4 @@
-// How a checkpoint wants its pictures: preprocessor_config.json, as the image processors of transformers 4 and 5 write it.
+// How a checkpoint wants its pictures: preprocessor_config.json or processor_config.json, as transformers 4 and 5 write them.
 
 import { z } from "zod";
 
@@ -110,8 +110,16 @@ export async function readPictureForm(
   files: Files,
 ): Promise<PictureForm | undefined> {
   const file = "preprocessor_config.json";
-  if (!(await files.exists(file))) return undefined;
-  return pictureForm(await readJson(where, files, file), where);
+  if (await files.exists(file)) return pictureForm(await readJson(where, files, file), where);
+  // where a checkpoint has several processors, transformers 5 writes all into one file
+  const shared = "processor_config.json";
+  if (!(await files.exists(shared))) return undefined;
+  const { image_processor: json } = (await readJson(where, files, shared)) as SharedFile;
+  return json === undefined ? undefined : pictureForm(json, where);
+}
+
+interface SharedFile {
+  readonly image_processor?: unknown;
 }
 
 /** How pictures become pixels, from the parsed file; see `readPictureForm`. */

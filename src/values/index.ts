@@ -52,6 +52,7 @@ export {
   type ValueEdit,
 } from "./plan.ts";
 export { probeSchema, probeScore, type Probe } from "./probe.ts";
+export { fromPyvene, toPyvene, type PyveneConfig } from "./pyvene.ts";
 export type { SiteForm } from "./site-form.ts";
 export {
   placesOf,

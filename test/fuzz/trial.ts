@@ -59,6 +59,7 @@ export class Trial {
       heap: heapBytes() - heap,
     };
     this.slowestMs = Math.max(this.slowestMs, costs.ms);
+    (globalThis as any).__ex = Math.max((globalThis as any).__ex ?? 0, costs.bytes - 2 * Math.max(inputBytes, resultBytes())); (globalThis as any).__hp = Math.max((globalThis as any).__hp ?? 0, costs.heap);
     const limits = {
       ms: LIMIT_MS,
       bytes: 2 * Math.max(inputBytes, resultBytes()) + BASE_BYTES,

@@ -55,6 +55,8 @@ export async function readControlVector(
     const layer = layerOf(tensor, width, broken);
     const stored = decode("F32", await files.readRange(name, tensor.begin, tensor.end));
     const vector = { shape: [width], data: Float32Array.from(stored as Float32Array) };
+    const odd = vector.data.find((x) => !Number.isFinite(x));
+    if (odd !== undefined) throw broken(`holds ${odd} in "${tensor.name}".`);
     interventions.push({ kind: "add", site: `blocks.${layer}.resid_post`, vector, scale: 1 });
   }
   const hint = metadata.get(`${ARCHITECTURE}.model_hint`);
