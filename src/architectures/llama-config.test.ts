@@ -64,7 +64,7 @@ test.each([
   ["embedding_multiplier", 12],
   ["rope_parameters", { rope_type: "default", attention_factor: 2 }],
   ["head_dim", 15],
-  ["hidden_act", "quick_gelu"],
+  ["hidden_act", "mish"],
 ])("%s = %j is refused", (key, value) => {
   expect(() => llamaConfig({ [key]: value })).toThrow(`config key "${key}" = `);
 });

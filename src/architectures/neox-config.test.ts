@@ -78,7 +78,7 @@ test.each([
   ["partial_rotary_factor", 0.5],
   ["rotary_pct", 1.5],
   ["rope_scaling", { rope_type: "ntk", factor: 2 }],
-  ["hidden_act", "quick_gelu"],
+  ["hidden_act", "mish"],
   ["is_encoder_decoder", true],
 ])("%s = %j is refused", (key, value) => {
   expect(() => neoxConfig({ [key]: value })).toThrow(`config key "${key}" = `);

@@ -89,7 +89,7 @@ test.each([
   ["learned_embeddings", false],
   ["scale_embeddings", true],
   ["layer_norm_eps", 1e-6],
-  ["activation_function", "quick_gelu"],
+  ["activation_function", "mish"],
 ])("%s = %j is refused", (key, value) => {
   expect(() => optConfig({ [key]: value })).toThrow(`config key "${key}" = `);
 });

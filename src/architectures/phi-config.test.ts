@@ -80,7 +80,7 @@ test.each([
   ["head_dim", 64],
   ["sliding_window", 2048],
   ["rope_scaling", { type: "ntk", factor: 2 }],
-  ["hidden_act", "quick_gelu"],
+  ["hidden_act", "mish"],
 ])("%s = %j is refused", (key, value) => {
   expect(() => phiConfig({ [key]: value })).toThrow(`config key "${key}" = `);
 });

@@ -78,7 +78,7 @@ test.each([
   ["norm_eps", 1e-5],
   ["rope_pct", 0.25],
   ["rope_scaling", { rope_type: "ntk", factor: 2 }],
-  ["hidden_act", "quick_gelu"],
+  ["hidden_act", "mish"],
 ])("%s = %j is refused", (key, value) => {
   expect(() => stablelmConfig({ [key]: value })).toThrow(`config key "${key}" = `);
 });

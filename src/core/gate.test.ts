@@ -27,7 +27,9 @@ test("never more tasks run than the limit, all run in order, and each gives its 
         );
         expect(started).toEqual(tasks.map((_, i) => i));
         expect(most).toBeLessThanOrEqual(limit);
-        if (tasks.every(({ steps }) => steps > 0)) expect(most).toBe(Math.min(limit, tasks.length));
+        // tasks that wait for nothing may be over before the next one starts
+        const least = tasks.every(({ steps }) => steps > 0) ? Math.min(limit, tasks.length) : 0;
+        expect(most).toBeGreaterThanOrEqual(least);
         expect(results.map(({ status }) => status === "rejected")).toEqual(
           tasks.map(({ fails }) => fails),
         );

@@ -46,12 +46,11 @@ export {
   planRows,
   type EditContext,
   type InterventionPlan,
-  type PlanInputs,
   type PlanOptions,
   type StrengthOptions,
-  type ValueEdit,
 } from "./plan.ts";
-export { probeSchema, probeScore, type Probe } from "./probe.ts";
+export { probe, probeSchema, probeScore, type Probe, type ProbeInput } from "./probe.ts";
+export type { PlanInputs, ValueEdit } from "./slot-edits.ts";
 export { fromPyvene, toPyvene, type PyveneConfig } from "./pyvene.ts";
 export type { SiteForm } from "./site-form.ts";
 export {

@@ -5,6 +5,7 @@ import { z } from "zod";
 import type { Tensor } from "../tensor/tensor.ts";
 import type { Numbers } from "./numbers.ts";
 import { leafOf, numbers } from "./numbers.ts";
+import { readValue } from "./schema.ts";
 
 const layerSchema = z.strictObject({
   /** [out, in] */
@@ -60,6 +61,18 @@ export const probeSchema = z.discriminatedUnion("kind", [linearSchema, mlpSchema
 
 /** A read-out with a threshold. */
 export type Probe = z.output<typeof probeSchema>;
+
+/** A probe as it is written by hand. */
+export type ProbeInput = z.input<typeof probeSchema>;
+
+/**
+ * Reads a probe and fills in its defaults.
+ *
+ * @throws PatchClampError `BAD_INPUT` naming the first field that is wrong
+ */
+export function probe(given: ProbeInput): Probe {
+  return readValue("probe", "the probe", probeSchema, given);
+}
 
 /** How many numbers a probe reads at a place. */
 export function probeWidth(probe: Probe): number {

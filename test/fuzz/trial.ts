@@ -9,10 +9,10 @@ import type { Watchdog } from "./watchdog.ts";
 
 /** Time of the processor, which other programs on the machine do not lengthen as they do time on the wall. */
 const LIMIT_MS = 1000;
-/** Array buffers beside those in proportion to the input: tables of fixed size, rounding, encoders' own memory. */
-const BASE_BYTES = 2 ** 16;
-/** Objects on the heap: a table of a family's parameters, a parsed file many times its text, and garbage that nobody collected. */
-const HEAP_BYTES = 2 ** 27;
+/** Array buffers beside those in proportion to the input, such as a table of 256 bytes' places. */
+const BASE_BYTES = 2 ** 12;
+/** Objects on the heap, garbage that nobody collected among them: the parameters of the largest families alone are 30 MB. */
+const HEAP_BYTES = 2 ** 26;
 
 /** What the bytes of a case may cost. */
 export interface Allowance {
@@ -59,7 +59,6 @@ export class Trial {
       heap: heapBytes() - heap,
     };
     this.slowestMs = Math.max(this.slowestMs, costs.ms);
-    (globalThis as any).__ex = Math.max((globalThis as any).__ex ?? 0, costs.bytes - 2 * Math.max(inputBytes, resultBytes())); (globalThis as any).__hp = Math.max((globalThis as any).__hp ?? 0, costs.heap);
     const limits = {
       ms: LIMIT_MS,
       bytes: 2 * Math.max(inputBytes, resultBytes()) + BASE_BYTES,

@@ -154,7 +154,9 @@ test("metadata that is missing or says what cannot be computed is refused by its
   );
   await expect(
     edited("phi3.gguf", "rope_factors_short", "rope_factors_shirt").then(opening),
-  ).rejects.toThrowErrorMatchingInlineSnapshot(`[PatchClampError: openGguf: x.gguf has no tensor "rope_factors_short.weight".]`);
+  ).rejects.toThrowErrorMatchingInlineSnapshot(
+    `[PatchClampError: openGguf: x.gguf has no tensor "rope_factors_short.weight".]`,
+  );
   await expect(
     edited("llama.gguf", "rope_freqs.weight", "rope_freqz.weight").then(opening),
   ).rejects.toThrowErrorMatchingInlineSnapshot(

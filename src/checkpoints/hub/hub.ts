@@ -9,14 +9,7 @@ import { browserHubStore } from "./browser-store.ts";
 import type { Wanted } from "./download.ts";
 import { download, isWhole, storing } from "./download.ts";
 import type { Listing } from "./listing.ts";
-import {
-  askCommit,
-  askListing,
-  cachedListing,
-  etag,
-  isCommit,
-  keepListing,
-} from "./listing.ts";
+import { askCommit, askListing, cachedListing, etag, isCommit, keepListing } from "./listing.ts";
 import type { Requests, Subject } from "./requests.ts";
 import { checkSignal, isUnreachable, where } from "./requests.ts";
 

@@ -1,8 +1,8 @@
 // Interventions, probes and adapters as files.
 
 import type { Files } from "../../core/files.ts";
-import type { Adapter } from "../../values/adapter.ts";
-import { adapterSchema } from "../../values/adapter.ts";
+import type { Adapter, AdapterInput } from "../../values/adapter.ts";
+import { adapter, adapterSchema } from "../../values/adapter.ts";
 import type {
   InterventionSet,
   InterventionSetInput,
@@ -15,8 +15,8 @@ import {
   interventionSetSchema,
   originOf,
 } from "../../values/intervention-set.ts";
-import type { Probe } from "../../values/probe.ts";
-import { probeSchema } from "../../values/probe.ts";
+import type { Probe, ProbeInput } from "../../values/probe.ts";
+import { probe, probeSchema } from "../../values/probe.ts";
 import type { ValueForm } from "./value-file.ts";
 import { readValueFile, writeValue } from "./value-file.ts";
 
@@ -100,8 +100,8 @@ export async function loadInterventions(
 }
 
 /** Writes a probe as one file, with `patchclamp.probe` in its metadata. */
-export function writeProbe(probe: Probe): Uint8Array {
-  return writeValue(probeForm, probe);
+export function writeProbe(given: ProbeInput): Uint8Array {
+  return writeValue(probeForm, probe(given));
 }
 
 /**
@@ -114,8 +114,8 @@ export async function readProbe(bytes: Uint8Array, name = "the file"): Promise<P
 }
 
 /** Writes an adapter as one file, with `patchclamp.adapter` in its metadata. */
-export function writeAdapter(adapter: Adapter): Uint8Array {
-  return writeValue(adapterForm, adapter);
+export function writeAdapter(given: AdapterInput): Uint8Array {
+  return writeValue(adapterForm, adapter(given));
 }
 
 /**
