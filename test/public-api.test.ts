@@ -8,6 +8,7 @@ import * as architectures from "patchclamp/architectures";
 import * as nn from "patchclamp/nn";
 import * as report from "patchclamp/report";
 import * as tensor from "patchclamp/tensor";
+import * as values from "patchclamp/values";
 import * as worlds from "patchclamp/worlds";
 import { expect, test } from "vitest";
 
@@ -18,6 +19,7 @@ const ENTRIES: Record<string, { exported: object; source: string }> = {
   ".": { exported: root, source: "index" },
   "./tensor": { exported: tensor, source: "runtime/index" },
   "./nn": { exported: nn, source: "nn/index" },
+  "./values": { exported: values, source: "checkpoints/values/index" },
   "./report": { exported: report, source: "report/index" },
   "./worlds": { exported: worlds, source: "worlds/index" },
   "./architectures": { exported: architectures, source: "architectures/index" },
@@ -63,6 +65,12 @@ test("patchclamp/tensor exports these names", () => {
 test("patchclamp/nn exports these names", () => {
   expect(names("./nn")).toMatchInlineSnapshot(
     `"adam adamW binaryCrossEntropy clipByGlobalNorm constantRate cosineDecay countedCrossEntropy crossEntropy einsum entropy fractionUnexplained inTurn kaimingNormal kaimingUniform klDivergence linearDecay lion meanAbsoluteError mse negativeLogLikelihood normal orthogonal sgd train truncatedNormal uniform warmup xavierNormal xavierUniform"`,
+  );
+});
+
+test("patchclamp/values exports these names", () => {
+  expect(names("./values")).toMatchInlineSnapshot(
+    `"adapter adapterScaling adapterSchema addDirections combined conditionSchema cosine describe describeAdapter describeCondition describeSet doseCurveSchema editOf fromPyvene intervention interventionSchema interventionSet interventionSetSchema loadInterventions meanDirection mergeAdapter networkHash normOf normaliseDirection originOf orthogonalise placesOf planInterventions planRows probe probeSchema probeScore readAdapter readControlVector readInterventions readPeft readProbe saveInterventions scaleDirection stepPlaces toPyvene whereSchema writeAdapter writeControlVector writeInterventions writePeft writeProbe"`,
   );
 });
 

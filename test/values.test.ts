@@ -443,6 +443,16 @@ test("interventions for three rows are refused in a batch of two", async () => {
   `);
 });
 
+test.each([[Number.NaN], [[1]], [[1, Infinity]]])(
+  "a strength of %j is refused",
+  async (strength) => {
+    const set = setOf({ kind: "ablate", site: "blocks.0.mlp_out" });
+    await expect(run(nets["gpt2"]!, [set], { strength })).rejects.toThrow(
+      /^interventions: strength is/,
+    );
+  },
+);
+
 test("a feature is refused while there are no dictionaries", () => {
   const set = setOf({
     kind: "feature",

@@ -84,3 +84,16 @@ test("more layers, experts or classes than any network has are refused before an
   const most = { num_hidden_layers: 512, num_labels: 2 ** 18, depths: [512], vocab_size: 1e12 };
   expect(read(most)).toEqual(most);
 });
+
+test("a number that float32 does not hold is refused, however deep it lies", () => {
+  const handled = { eps: z.number(), rope: z.object({ factors: z.array(z.number()) }) };
+  const read = (eps: number, factor: number): unknown =>
+    readConfig("loadNetwork", { eps, rope: { factors: [1, factor] } }, { handled, ignored: [] });
+  expect(() => read(1e300, 1)).toThrowErrorMatchingInlineSnapshot(
+    `[PatchClampError: loadNetwork: config key "eps" = 1e+300 is not supported: it is too large for float32.]`,
+  );
+  expect(() => read(1, -1e39)).toThrowErrorMatchingInlineSnapshot(
+    `[PatchClampError: loadNetwork: config key "rope" = {"factors":[1,-1e+39]} is not supported: it is too large for float32.]`,
+  );
+  expect(read(3e38, 1e-300)).toEqual({ eps: 3e38, rope: { factors: [1, 1e-300] } });
+});

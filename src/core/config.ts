@@ -53,40 +53,50 @@ export function readConfig<Handled extends Readonly<Record<string, z.ZodType>>>(
 function readKey(where: string, key: string, schema: z.ZodType, value: unknown): unknown {
   const { success, data, error } = schema.safeParse(value);
   const name = JSON.stringify(key);
-  if (success) {
-    const most = mostOf(key);
-    const isTooMany = [data].flat().some((count) => typeof count === "number" && count > most);
-    if (!isTooMany) return data;
-    throw new PatchClampError("UNSUPPORTED", {
-      where,
-      problem: `config key ${name} = ${written(value)} is not supported: the limit is ${most}.`,
-      facts: { key, value },
-    });
-  }
-  if (value === undefined) {
+  if (!success && value === undefined) {
     throw new PatchClampError("BAD_FILE", {
       where,
       problem: `the config lacks ${name}.`,
       facts: { key },
     });
   }
-  const { path, message } = error.issues[0]!;
-  const at = path.length === 0 ? "" : ` at ${path.join(".")}`;
+  const problem = success ? tooLarge(key, data) : reasonOf(error);
+  if (problem === undefined) return data;
   throw new PatchClampError("UNSUPPORTED", {
     where,
-    problem: `config key ${name} = ${written(value)} is not supported${at}: ${uncapitalised(message)}.`,
+    problem: `config key ${name} = ${written(value)} is not supported${problem}.`,
     facts: { key, value },
     cause: error,
   });
 }
 
+function reasonOf({ issues }: z.ZodError): string {
+  const { path, message } = issues[0]!;
+  const at = path.length === 0 ? "" : ` at ${path.join(".")}`;
+  return `${at}: ${uncapitalised(message)}`;
+}
+
+/** Why a value that its schema takes is refused all the same: networks are computed in float32, and damaged files name any number. */
+function tooLarge(key: string, data: unknown): string | undefined {
+  const most = mostListed(key);
+  const isTooMany = [data].flat().some((count) => typeof count === "number" && count > most);
+  if (isTooMany) return `: the limit is ${most}`;
+  return isBeyondFloat32(data) ? ": it is too large for float32" : undefined;
+}
+
 /**
- * The most that a key may count of what families list one by one: what has parameters or a name of its own. A number in a damaged
- * file must not say how long that takes; the limits are several times what the largest networks have.
+ * The most that a key may count of what families list one by one: what has parameters or a name of its own. A number in a file must
+ * not say how long that takes; the limits are several times what the largest networks have.
  */
-function mostOf(key: string): number {
+function mostListed(key: string): number {
   if (/(?:layers?|experts|depths|stages)$/.test(key)) return 512;
   return key.endsWith("labels") ? 2 ** 18 : Infinity;
+}
+
+/** Infinity itself is what some families mean by "no bound". */
+function isBeyondFloat32(data: unknown): boolean {
+  if (typeof data === "number") return Number.isFinite(data) && !Number.isFinite(Math.fround(data));
+  return typeof data === "object" && data !== null && Object.values(data).some(isBeyondFloat32);
 }
 
 /** A value as the file writes it, at most 100 characters of it. */

@@ -36,14 +36,20 @@ export interface NumbersForm {
  * Its problems are the end of a sentence: "`vector` holds NaN".
  */
 export function numbers(form: NumbersForm = {}): z.ZodType<Numbers, NumbersInput> {
-  return z.custom<NumbersInput>().transform((given, context) => {
-    const read = readNumbers(given);
-    const problem = typeof read === "string" ? read : formProblem(read, form);
-    if (problem === undefined && typeof read !== "string") return read;
-    context.addIssue({ code: "custom", message: problem ?? "" });
-    return z.NEVER;
-  });
+  return z
+    .custom<NumbersInput>()
+    .meta(IN_JSON)
+    .transform((given, context) => {
+      const read = readNumbers(given);
+      const problem = typeof read === "string" ? read : formProblem(read, form);
+      if (problem === undefined && typeof read !== "string") return read;
+      context.addIssue({ code: "custom", message: problem ?? "" });
+      return z.NEVER;
+    });
 }
+
+/** What a JSON Schema says of numbers; its writer cannot look into `readNumbers`. */
+const IN_JSON = { type: "array", description: "numbers, in lists as deep as they have axes" };
 
 /** Whether this is an array with its shape. */
 export function isNumbers(given: unknown): given is Numbers {
@@ -69,24 +75,24 @@ function readNumbers(given: unknown): Numbers | string {
   if (!Array.isArray(given)) return "is not a list of numbers";
   const shape: number[] = [];
   for (let first: unknown = given; Array.isArray(first); first = first[0]) shape.push(first.length);
-  const data = new Float32Array(Math.min(sizeOf(shape), MOST));
-  let at = 0;
+  // not by the product of the shape, which is not to be believed before every row was seen
+  const flat: number[] = [];
   const isFilled = (part: unknown, axis: number): boolean => {
-    if (axis === shape.length) {
-      if (typeof part !== "number") return false;
-      data[at++] = part;
-      return true;
+    if (axis < shape.length) {
+      return (
+        Array.isArray(part) &&
+        part.length === shape[axis] &&
+        part.every((inner) => isFilled(inner, axis + 1))
+      );
     }
-    if (!Array.isArray(part) || part.length !== shape[axis]) return false;
-    return part.every((inner) => isFilled(inner, axis + 1));
+    if (typeof part !== "number") return false;
+    flat.push(part);
+    return true;
   };
   return isFilled(given, 0)
-    ? { shape, data }
+    ? { shape, data: Float32Array.from(flat) }
     : "is not a list of numbers, or has rows of unequal length";
 }
-
-/** No nested list in JSON is longer; the length of a broken one is not believed. */
-const MOST = 2 ** 28;
 
 function formProblem({ shape, data }: Numbers, form: NumbersForm): string | undefined {
   const { rank: [least, most] = [1, 3], hasDirection = false, isSquare = false } = form;

@@ -129,17 +129,18 @@ function plan(
   const choosers = new Map<Intervention, Chooser>();
   for (const one of perRow.flat()) choosers.set(one, chooserOf(one.at, encode));
   const fixed = Object.assign({}, ...slots.map(fixedInputs)) as PlanInputs;
+  let before: PlanInputs = {};
   return {
     sites: [...new Set(slots.map(({ site }) => site.name))],
     states: slots.filter(keepsState).map(({ name }) => name),
     inputs: (places, { strength = 1 } = {}) => {
       checkRows(rows.length, places);
-      const strengths = places.ids.map((_, row) =>
-        typeof strength === "number" ? strength : strength[row]!,
-      );
-      const perPass = slots.map((slot) => passInputs(slot, places, choosers, strengths));
+      const strengths = strengthsOf(strength, places.ids.length);
+      const pass = { places, choosers, strengths, before };
+      const perPass = slots.map((slot) => passInputs(slot, pass));
+      before = Object.assign({}, ...perPass) as PlanInputs;
       const phases = slots.some(isConditional) ? phaseInputs(places) : {};
-      return Object.assign({}, fixed, phases, ...perPass) as PlanInputs;
+      return { ...fixed, ...phases, ...before };
     },
     edits: (inputs, memory = forgetful) => editsOf(slots, inputs, memory),
     touched: (places) => {
@@ -151,6 +152,17 @@ function plan(
       );
     },
   };
+}
+
+/** One strength for each row. */
+function strengthsOf(strength: number | readonly number[], batch: number): readonly number[] {
+  const strengths =
+    typeof strength === "number" ? Array.from({ length: batch }, () => strength) : strength;
+  if (strengths.length === batch && strengths.every(Number.isFinite)) return strengths;
+  throw new PatchClampError("BAD_OPTION", {
+    where: "interventions",
+    problem: `strength is ${JSON.stringify(strength)}, not a finite number, nor one for each of ${plural(batch, "row")}.`,
+  });
 }
 
 function checkRows(planned: number, { ids }: Places): void {

@@ -78,7 +78,7 @@ export function fromPyvene(json: unknown): InterventionSet {
     if (type === "ZeroIntervention") return { kind: "ablate", site: at };
     const source = one.source_representation;
     if (source === null || source === undefined) {
-      throw unsupported("fromPyvene", `a ${type} has no source_representation of its own`);
+      throw unsupported("fromPyvene", `the type ${type} has no source_representation of its own`);
     }
     if (type === "AdditionIntervention") return { kind: "add", site: at, vector: source };
     if (type === "SubtractionIntervention") {
@@ -87,7 +87,7 @@ export function fromPyvene(json: unknown): InterventionSet {
     if (type === "VanillaIntervention") return { kind: "replace", site: at, value: source };
     throw unsupported(
       "fromPyvene",
-      `a ${type} is trained, or does what no kind of intervention does`,
+      `the type ${type} is trained, or does what no kind of intervention does`,
     );
   });
   return interventionSet({ interventions });

@@ -62,6 +62,10 @@ function inWords(issue: Issue): string {
     return `has the unknown key ${JSON.stringify(issue.keys[0])}`;
   }
   if (issue.code === "invalid_union") return "is of no known kind";
+  if (issue.code === "invalid_type" && issue.message.endsWith("undefined")) return "is missing";
+  if (issue.code === "too_small" && issue.origin === "array" && issue.minimum === 1) {
+    return "is empty";
+  }
   const text = issue.message.replace(/^Invalid input: /, "");
   return `is not valid: ${text.charAt(0).toLowerCase()}${text.slice(1)}`;
 }

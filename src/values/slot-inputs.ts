@@ -44,13 +44,19 @@ export function fixedInputs(slot: Slot): Record<string, Tensor> {
   return inputs;
 }
 
+/** What a pass is planned with. */
+export interface PassPlan {
+  readonly places: Places;
+  readonly choosers: ReadonlyMap<Intervention, Chooser>;
+  /** Of each row. */
+  readonly strengths: readonly number[];
+  /** The inputs of the pass before. */
+  readonly before: Readonly<Record<string, Tensor>>;
+}
+
 /** The inputs of a slot that depend on the places: the gate, and the levels of its condition. */
-export function passInputs(
-  slot: Slot,
-  places: Places,
-  choosers: ReadonlyMap<Intervention, Chooser>,
-  strengths: readonly number[],
-): Record<string, Tensor> {
+export function passInputs(slot: Slot, plan: PassPlan): Record<string, Tensor> {
+  const { places, choosers, strengths, before } = plan;
   const { name, site, rows } = slot;
   const batch = places.positions.length;
   const pos = places.positions[0]!.length;
@@ -61,10 +67,7 @@ export function passInputs(
     if (one === undefined) continue;
     const amount = (kindOf(one).amount?.(one) ?? 1) * strengths[row]!;
     const mask = maskOf(choosers.get(one)!, oneRow(places, row));
-    gate.set(
-      mask.map((bit) => bit * amount),
-      row * pos,
-    );
+    for (const [i, bit] of mask.entries()) gate[row * pos + i] = bit === 0 ? 0 : amount;
     if (one.when === undefined) continue;
     const { probe, per, pool, threshold = probe.threshold, release = threshold } = one.when;
     // a prompt's mean is judged by its sum
@@ -75,12 +78,25 @@ export function passInputs(
   const shape = site.shape.map(() => 1);
   shape[0] = batch;
   shape[placeAxis(site)] = pos;
-  const inputs: Record<string, Tensor> = { [`${name}.gate`]: leafOf({ shape, data: gate }) };
-  if (!isConditional(slot)) return inputs;
-  for (const [level, data] of Object.entries(levels)) {
-    inputs[`${name}.when.${level}`] = leafOf({ shape: [batch, 1], data });
+  const inputs = { [`${name}.gate`]: { shape, data: gate } };
+  for (const [level, data] of isConditional(slot) ? Object.entries(levels) : []) {
+    inputs[`${name}.when.${level}`] = { shape: [batch, 1], data };
   }
-  return inputs;
+  return Object.fromEntries(
+    Object.entries(inputs).map(([key, numbers]) => [key, sameOr(before[key], numbers)]),
+  );
+}
+
+/** The tensor of the pass before where it holds the same numbers: the device has it already. */
+function sameOr(before: Tensor | undefined, numbers: Numbers): Tensor {
+  const { shape, data } = numbers;
+  const held = before?.value?.data;
+  const isSame =
+    before !== undefined &&
+    held instanceof Float32Array &&
+    before.shape.join() === shape.join() &&
+    held.every((x, i) => x === data[i]);
+  return isSame ? before : leafOf(numbers);
 }
 
 /** How the names of the masks that conditions share begin. */

@@ -244,7 +244,7 @@ describe("a file is refused", () => {
       value: { interventions: [{ kind: "nudge", site: "embed" }] },
     }));
     await expect(readInterventions(bytes)).rejects.toThrowErrorMatchingInlineSnapshot(
-      `[PatchClampError: readInterventions: the file holds a tensor "interventions.0.vector" that its description does not use.]`,
+      `[PatchClampError: readInterventions: interventions[0].kind of the set in the file is of no known kind.]`,
     );
   });
 
@@ -253,7 +253,7 @@ describe("a file is refused", () => {
       delete tensors["interventions.0.vector"];
     });
     await expect(readInterventions(bytes)).rejects.toThrowErrorMatchingInlineSnapshot(
-      `[PatchClampError: readInterventions: the file describes a tensor "interventions.0.vector" that it does not hold, or twice.]`,
+      `[PatchClampError: readInterventions: the file describes a tensor "interventions.0.vector" that it does not hold.]`,
     );
   });
 

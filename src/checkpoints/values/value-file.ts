@@ -82,12 +82,14 @@ export async function readValueFile<Schema extends z.ZodType>(
   }
   const value = currentValue(where, name, description);
   const tensors = await numbersOf(file, broken);
-  const restored = withNumbers(value, tensors, broken);
-  if (tensors.size > 0) {
-    throw broken(`holds a tensor "${[...tensors.keys()][0]}" that its description does not use.`);
-  }
+  const unused = new Set(tensors.keys());
+  const restored = withNumbers(value, { tensors, unused }, broken);
   const options = { code: "BAD_FILE", facts: { name } } as const;
-  return readValue(where, `${what} in ${name}`, schema, restored, options);
+  const read = readValue(where, `${what} in ${name}`, schema, restored, options);
+  for (const tensor of unused) {
+    throw broken(`holds a tensor "${tensor}" that its description does not use.`);
+  }
+  return read;
 }
 
 /** What the description describes, if it is of a version that we know. */
@@ -122,8 +124,14 @@ async function numbersOf(
   return found;
 }
 
-/** Puts each tensor in its place; those that are used are taken out of `tensors`. */
-function withNumbers(part: unknown, tensors: Map<string, Numbers>, broken: Broken): unknown {
+interface FoundTensors {
+  readonly tensors: ReadonlyMap<string, Numbers>;
+  /** Names of those that nothing has used yet. */
+  readonly unused: Set<string>;
+}
+
+/** Puts each tensor in its place. */
+function withNumbers(part: unknown, { tensors, unused }: FoundTensors, broken: Broken): unknown {
   const restored = (inner: unknown, depth: number): unknown => {
     if (depth > DEEPEST) throw broken(`has a description that nests deeper than ${DEEPEST}.`);
     if (Array.isArray(inner)) return inner.map((one) => restored(one, depth + 1));
@@ -134,10 +142,9 @@ function withNumbers(part: unknown, tensors: Map<string, Numbers>, broken: Broke
       return Object.fromEntries(entries);
     }
     const numbers = tensors.get(tensor);
-    if (numbers === undefined) {
-      throw broken(`describes a tensor ${JSON.stringify(tensor)} that it does not hold, or twice.`);
-    }
-    tensors.delete(tensor);
+    const name = JSON.stringify(tensor);
+    if (numbers === undefined) throw broken(`describes a tensor ${name} that it does not hold.`);
+    if (!unused.delete(tensor)) throw broken(`uses its tensor ${name} twice.`);
     return numbers;
   };
   return restored(part, 0);
