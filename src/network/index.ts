@@ -45,6 +45,7 @@ export type {
 } from "./vision-language-input.ts";
 export { AudioNetwork } from "./audio.ts";
 export type { AudioConfig, AudioInput } from "./audio-input.ts";
+export type { InterventionOptions, Steering } from "./interventions.ts";
 export { logitLens, type LensOptions, type LensRow } from "./lens.ts";
 export type { SamplingOptions } from "./sampling.ts";
 export { checkInvariants, type Invariant } from "./invariants.ts";

@@ -2,15 +2,19 @@
 
 import type { Tree } from "../core/tree.ts";
 import type { Tensor } from "../tensor/tensor.ts";
+import { placesOf } from "../values/index.ts";
 import type { Beginning, GenerateOptions, GeneratedToken } from "./generate.ts";
-import { generate } from "./generate.ts";
+import { generate, textsOf } from "./generate.ts";
+import type { InterventionOptions } from "./interventions.ts";
+import { planFor } from "./interventions.ts";
 import { Network } from "./network.ts";
+import type { Pass, RunOptions } from "./network.ts";
 import { batchInputs, rowsOf, tokenBatch } from "./prompt.ts";
 import type { DecoderConfig, DecoderInputs, LanguageInput, TokenBatch } from "./prompt.ts";
 import { checkRow, tokenizerOf } from "./rows.ts";
 import type { SweepOptions, SweepResult } from "./sweep.ts";
 import { sweep } from "./sweep.ts";
-import type { Tap } from "./tap.ts";
+import type { Edit, Tap } from "./tap.ts";
 import type { Tokenizer } from "./tokenizer.ts";
 
 /** What makes a language network. */
@@ -73,6 +77,27 @@ export class LanguageNetwork extends Network<LanguageInput> {
   }
 
   /**
+   * Runs the network and records sites. Interventions are made before the edits of `edit`.
+   *
+   * @throws PatchClampError what `Network.run` and `planFor` throw
+   */
+  override async run(
+    given: LanguageInput,
+    options: RunOptions & InterventionOptions = {},
+  ): Promise<Pass> {
+    const { interventions: _, rowInterventions: __, strength, ...rest } = options;
+    const plan = planFor(this, options);
+    if (plan === undefined) return super.run(given, rest);
+    const inputs = plan.inputs(placesOf(this.tokens(given)), { strength });
+    const edits: Record<string, Edit> = Object.fromEntries(plan.edits(inputs));
+    for (const [pattern, edit] of Object.entries(rest.edit ?? {})) {
+      const before = edits[pattern];
+      edits[pattern] = before === undefined ? edit : (x, place) => edit(before(x, place), place);
+    }
+    return super.run(given, { ...rest, edit: edits });
+  }
+
+  /**
    * Continues a prompt, token by token.
    *
    * @yields one record for every new token; rows of a batch take turns
@@ -90,12 +115,11 @@ export class LanguageNetwork extends Network<LanguageInput> {
   /**
    * Continues prompts and returns what was added to each.
    *
-   * @returns one text a prompt
+   * @returns one text a continuation, those of a prompt in turn
    */
   async complete(given: LanguageInput, options: GenerateOptions = {}): Promise<string[]> {
-    const rows = this.tokens(given).ids.map((): number[] => []);
-    for await (const { row, id } of this.generate(given, options)) rows[row]!.push(id);
-    return rows.map((ids) => this.tokenizer.decode(ids, { skipSpecialTokens: true }));
+    const tokens = this.generate(given, options);
+    return textsOf(this, this.tokens(given).ids.length, { tokens, count: options.count });
   }
 
   /** Patches many cells in one batched graph; see `sweep`. */
