@@ -5,6 +5,7 @@ import * as fc from "fast-check";
 import { afterAll, beforeAll, expect, test } from "vitest";
 
 import { halfAt } from "../src/checkpoints/gguf/half.ts";
+import { loadTokenizer } from "../src/checkpoints/tokenizer.ts";
 import type { Files } from "../src/core/files.ts";
 import { memoryFiles } from "../src/core/files.ts";
 import { nodeFiles } from "../src/runtime/node-files.ts";
@@ -15,10 +16,15 @@ import { mutatedConfigs, readFamily } from "./fuzz/configs.ts";
 import type { Contents } from "./fuzz/gguf.ts";
 import { damagedGguf, ggufPath, readGguf } from "./fuzz/gguf.ts";
 import type { TinyCheckpoint } from "./fuzz/networks.ts";
-import { mismatchedFolders, readNetwork, tinyCheckpoint } from "./fuzz/networks.ts";
+import {
+  mismatchedFolders,
+  readNetwork,
+  reconfiguredFolders,
+  tinyCheckpoint,
+} from "./fuzz/networks.ts";
 import { readCheckpoint, safetensorsFiles, shardedFolders } from "./fuzz/safetensors.ts";
-import { jsonFolders, olderFolders, readAndUse } from "./fuzz/tokenizers.ts";
-import { countingReads, Trial } from "./fuzz/trial.ts";
+import { growth, jsonFolders, olderFolders, useTokenizer } from "./fuzz/tokenizers.ts";
+import { countingReads, outcomeOf, Trial } from "./fuzz/trial.ts";
 import type { Tally } from "./fuzz/trial.ts";
 import { Watchdog } from "./fuzz/watchdog.ts";
 import { goldenNames, openGolden } from "./golden/read.ts";
@@ -60,26 +66,36 @@ const sizeOf = (content: Uint8Array | string): number =>
 const folderBytes = (folder: Folder): number =>
   Object.values(folder).reduce((sum, content) => sum + sizeOf(content), 0);
 
-/** What a case opens, and how often it may read its bytes. */
-interface Reading {
-  readonly act: (files: Files, onRead: (bytes: number) => void) => Promise<unknown>;
+/** What a case opens. */
+interface Reading<Opened> {
+  readonly act: (files: Files, onRead: (bytes: number) => void) => Promise<Opened>;
+  /** How often the bytes of the files may be read. */
   readonly reads: number;
+  /** What is done with what was opened, in `growth` times the memory. Default: nothing. */
+  readonly use?: (opened: Opened) => void;
+  readonly growth?: number;
 }
 
 /** Runs folders through a reader; both outcomes must occur often, or the damage tests nothing. */
-async function checkFolders(
+async function checkFolders<Opened>(
   folders: fc.Arbitrary<Folder>,
   numRuns: number,
-  { act, reads }: Reading,
+  { act, reads, use = () => undefined, growth: times = 1 }: Reading<Opened>,
 ): Promise<Tally> {
   const trial = new Trial(allocated, watchdog);
+  const uses = new Trial(allocated, watchdog);
   await fc.assert(
     fc.asyncProperty(folders, async (folder) => {
       const files = countingReads(memoryFiles(folder));
       const inputBytes = folderBytes(folder);
       let resultBytes = 0;
       const onRead = (bytes: number): void => void (resultBytes += bytes);
-      await trial.run(() => act(files, onRead), { inputBytes, resultBytes: () => resultBytes });
+      const opened: Opened[] = [];
+      await trial.run(async () => opened.push(await act(files, onRead)), {
+        inputBytes,
+        resultBytes: () => resultBytes,
+      });
+      for (const one of opened) await uses.run(() => use(one), { inputBytes: times * inputBytes });
       expect(files.bytesAsked()).toBeLessThanOrEqual(reads * inputBytes);
     }),
     { seed: 20, numRuns },
@@ -125,7 +141,7 @@ test(
   async () => {
     const folder = nodeFiles("test/golden/gguf");
     const names = (await folder.list()).filter((name) => name.endsWith(".gguf"));
-    const act: Reading["act"] = async (from, onRead) =>
+    const act: Reading<void>["act"] = async (from, onRead) =>
       readGguf(from, new TextDecoder().decode(await from.read("holds")) as Contents, onRead);
     const files: fc.Arbitrary<Folder>[] = [];
     for (const name of names) {
@@ -162,12 +178,13 @@ test(
   timeout,
 );
 
+const tokenizers = { act: loadTokenizer, reads: 1, use: useTokenizer, growth };
+
 test(
   "mutated tokenizer.json files give a tokenizer that encodes, or are refused",
   async () => {
     const { all } = await readTokenizers();
-    const folders = jsonFolders(all);
-    expectBoth(await checkFolders(folders, cases.tokenizerJson, { act: readAndUse, reads: 1 }));
+    expectBoth(await checkFolders(jsonFolders(all), cases.tokenizerJson, tokenizers));
   },
   timeout,
 );
@@ -183,7 +200,7 @@ test(
       olderFolders({ "qwen.tiktoken": await read("ranks.tiktoken") }),
       olderFolders({ "tokenizer.model": await read("ranks.tiktoken") }),
     );
-    expectBoth(await checkFolders(folders, cases.olderTokenizers, { act: readAndUse, reads: 1 }));
+    expectBoth(await checkFolders(folders, cases.olderTokenizers, tokenizers));
   },
   timeout,
 );
@@ -222,16 +239,39 @@ test(
 test(
   "checkpoints whose files do not belong together give a network or are refused",
   async () => {
-    const goldens = await Promise.all(goldenNames.map(openGolden));
-    const known: TinyCheckpoint[] = [];
-    for (const { files } of goldens) {
-      const checkpoint = await tinyCheckpoint(files);
-      if (checkpoint === undefined) continue;
-      await readNetwork(files);
-      known.push(checkpoint);
-    }
-    const folders = mismatchedFolders(known);
-    expectBoth(await checkFolders(folders, cases.networks, { act: readNetwork, reads: 4 }));
+    const known = await knownCheckpoints();
+    const act = (from: Files): Promise<void> => readNetwork(from, false);
+    expectBoth(await checkFolders(mismatchedFolders(known), cases.networks, { act, reads: 4 }));
   },
   timeout,
 );
+
+test(
+  "networks whose configs alone were changed run, or are refused",
+  async () => {
+    const known = await knownCheckpoints();
+    const tally = { accepted: 0, refused: 0 };
+    // these compile sessions, which have costs of their own: only how they end is looked at
+    await fc.assert(
+      fc.asyncProperty(reconfiguredFolders(known), async (folder) => {
+        const outcome = await outcomeOf(() => readNetwork(memoryFiles(folder), true));
+        tally[outcome] += 1;
+      }),
+      { seed: 20, numRuns: 100 },
+    );
+    expectBoth(tally);
+  },
+  timeout,
+);
+
+/** The goldens' checkpoints, which open as they are. */
+async function knownCheckpoints(): Promise<TinyCheckpoint[]> {
+  const known: TinyCheckpoint[] = [];
+  for (const { files } of await Promise.all(goldenNames.map(openGolden))) {
+    const checkpoint = await tinyCheckpoint(files);
+    if (checkpoint === undefined) continue;
+    await readNetwork(files, false);
+    known.push(checkpoint);
+  }
+  return known;
+}

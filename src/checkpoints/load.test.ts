@@ -9,7 +9,7 @@ import { mapTree } from "../core/tree.ts";
 import type { LanguageNetwork } from "../network/language.ts";
 import type { Tensor } from "../runtime/index.ts";
 import { openCheckpoint } from "./checkpoint.ts";
-import { openNetwork, saveNetwork } from "./load.ts";
+import { checkLayout, openNetwork, saveNetwork } from "./load.ts";
 import { writeSafetensors } from "./safetensors.ts";
 import type { TensorToStore } from "./safetensors.ts";
 
@@ -153,6 +153,20 @@ describe("bad input", () => {
     expect((error as Error).message).toMatch(
       /^loadNetwork: the weights of huge take \d+\.\d GiB as float32, but this machine has \d+\.\d GiB of memory\.\n/,
     );
+  });
+
+  test("sizes that leave nothing of a tensor are refused", async () => {
+    const entry = { path: "w", name: "model.w", shape: [0, 8] };
+    expect(() => checkLayout("loadNetwork", "tiny", [entry])).toThrowErrorMatchingInlineSnapshot(`
+      [PatchClampError: loadNetwork: config.json of tiny gives "model.w" the shape [0, 8], which no weights have.
+        fix: use the config.json that belongs to these weights.]
+    `);
+    for (const shape of [[8, -1], [NaN], [0.5, 2], [2 ** 60]]) {
+      expect(() => checkLayout("loadNetwork", "tiny", [{ ...entry, shape }])).toThrow(
+        "no weights have",
+      );
+    }
+    checkLayout("loadNetwork", "tiny", [{ ...entry, shape: [] }]);
   });
 
   test("an unknown architecture is refused", async () => {

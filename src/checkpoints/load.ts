@@ -73,12 +73,26 @@ export async function familyParts<K extends AnyFamily["kind"]>(
   // the config is what this family's own reader gave
   const layoutOf = family.layout as (own: unknown) => readonly ParamEntry[];
   const layout = layoutOf(config);
-  checkMemory(where, name, layout);
+  checkLayout(where, name, layout);
   return { family, config, params: readParams(checkpoint, layout, family) };
 }
 
-/** Refuses a network whose weights, as float32, do not fit the machine. */
-export function checkMemory(where: string, name: string, layout: readonly ParamEntry[]): void {
+/**
+ * Refuses a layout that no weights can have, or whose weights, as float32, do not fit the machine.
+ *
+ * @param name - what error messages call the network
+ * @throws PatchClampError `BAD_FILE` for an axis that is not a whole number from 1, `OUT_OF_MEMORY` for weights that are too large
+ */
+export function checkLayout(where: string, name: string, layout: readonly ParamEntry[]): void {
+  const wrong = layout.find(({ shape }) => !shape.every((n) => Number.isSafeInteger(n) && n > 0));
+  if (wrong !== undefined) {
+    throw new PatchClampError("BAD_FILE", {
+      where,
+      problem: `config.json of ${name} gives "${wrong.name}" the shape [${wrong.shape.join(", ")}], which no weights have.`,
+      fix: "use the config.json that belongs to these weights.",
+      facts: { name: wrong.name, shape: wrong.shape },
+    });
+  }
   const memory = memoryBytes();
   const needed = layout.reduce((sum, { shape }) => sum + 4 * sizeOf(shape), 0);
   if (memory === undefined || needed <= memory) return;

@@ -106,6 +106,72 @@ test("run --json gives the tokens that generate gives", async () => {
   expect(generated.map(({ id }) => id)).toEqual(expected);
 });
 
+test("run --count --log-probabilities --json gives what generate gives", async () => {
+  const sampling = [
+    "--temperature",
+    "1.5",
+    "--seed",
+    "3",
+    "--min-p",
+    "0.01",
+    "--typical-p",
+    "0.95",
+  ];
+  const penalties = ["--presence-penalty", "1", "--frequency-penalty", "0.5"];
+  const { stdout, stderr } = await cli(
+    ...["run", network, "1,5,9", "--ids", "--max-tokens", "4", "--count", "2", "--json"],
+    ...["--log-probabilities", "2", "--repetition-penalty", "1.2", ...sampling, ...penalties],
+  );
+  const { continuations, generated } = JSON.parse(stdout) as {
+    continuations: { text: string; generated: Likely[] }[];
+    generated: Likely[];
+  };
+  const net = await openNetwork(nodeFiles(network));
+  const expected: Likely[][] = [[], []];
+  for await (const { row, id, logProbability, alternatives } of net.generate([1, 5, 9], {
+    ...{ maxTokens: 4, count: 2, logProbabilities: 2, temperature: 1.5, seed: 3 },
+    ...{ minP: 0.01, typicalP: 0.95, repetitionPenalty: 1.2 },
+    ...{ presencePenalty: 1, frequencyPenalty: 0.5 },
+  })) {
+    expected[row]!.push({ id, logProbability, alternatives: [...alternatives] });
+  }
+  expect(stderr).toBe("");
+  expect(continuations).toMatchObject(expected.map((tokens) => ({ generated: tokens })));
+  expect(generated).toEqual(continuations[0]!.generated);
+  expect(expected[0]).not.toEqual(expected[1]);
+});
+
+interface Likely {
+  id: number;
+  logProbability: number;
+  alternatives?: Likely[];
+}
+
+test("run --stop ends the text before any of the texts", async () => {
+  const prompt = ["run", "organism:stories", "Mira found a red kite.", "--max-tokens", "20"];
+  const free = JSON.parse((await cli(...prompt, "--json")).stdout) as { continuation: string };
+  const stop = free.continuation.slice(9, 14);
+  const { stdout } = await cli(...prompt, "--stop", "never", stop);
+  const expected = free.continuation.slice(0, free.continuation.indexOf(stop));
+  expect(stdout).toBe(`Mira found a red kite.${expected}\n`);
+  expect(expected).toMatch(/^ \w/);
+});
+
+test("run --log-probabilities prints a table of them", async () => {
+  const options = ["--max-tokens", "3", "--log-probabilities", "2", "--count", "2"];
+  const { stdout } = await cli("run", "organism:stories", "Mira found", ...options);
+  expect(stdout).toContain("Log-probabilities of continuation 2, in nats");
+  expect(stdout.match(/^at +-0\.001 +at -0\.001 +near -8\.\d{3}$/gm)).toHaveLength(2);
+});
+
+test.each([
+  ["--repetition-penalty", "0", "repetitionPenalty is 0, not a finite number above 0."],
+  ["--count", "0", "count is 0, not a whole number of at least 1."],
+])("run %s %s is refused", async (option, value, problem) => {
+  const { exitCode, stderr } = await cli("run", network, "1", "--ids", option, value);
+  expect({ exitCode, stderr }).toEqual({ exitCode: 1, stderr: `generate: ${problem}\n` });
+});
+
 test("run --lens ends with the network's own probabilities", async () => {
   const { stdout } = await cli(
     "run",

@@ -4,8 +4,9 @@ import { Chalk } from "chalk";
 
 import type { GenerateOptions } from "../network/generate.ts";
 import type { LanguageNetwork } from "../network/language.ts";
-import { bars, report, text } from "../report/index.ts";
-import type { Report } from "../report/index.ts";
+import type { Alternative } from "../network/sampling/likelihood.ts";
+import { bars, report, table, text } from "../report/index.ts";
+import type { Report, Section } from "../report/index.ts";
 import { command } from "./command.ts";
 import { openLanguage } from "./network.ts";
 import { lensGrid, lensSection, tokenText } from "./lens-section.ts";
@@ -17,52 +18,73 @@ import {
   optionalNumber,
   promptOperand,
   text as textOption,
+  texts,
 } from "./options.ts";
 import { addedText, readPrompt, textEnds } from "./prompt.ts";
 import type { ReadPrompt } from "./prompt.ts";
 
-/** A token that was generated. */
-interface Written {
+/** A token that may have been generated. */
+interface Likely {
   readonly id: number;
   readonly token: string;
+  /** In nats. */
+  readonly logProbability: number;
+}
+
+/** A token that was generated. */
+interface Written extends Likely {
   readonly probability: number;
+  readonly alternatives: readonly Likely[];
+}
+
+/** One continuation of the prompt. */
+interface Continuation {
+  text: string;
+  readonly generated: Written[];
 }
 
 /**
  * Continues a prompt.
  *
- * @param write - gets the text piece by piece
+ * @param write - gets the first continuation's text piece by piece
  */
 async function continuePrompt(
   net: LanguageNetwork,
   { ids }: ReadPrompt,
   options: GenerateOptions,
   write: (piece: string) => void,
-): Promise<{ text: string; tokens: Written[] }> {
-  const tokens: Written[] = [];
-  let shown = "";
-  for await (const { id, probability } of net.generate([ids], {
-    stop: textEnds(net),
-    ...options,
-  })) {
-    tokens.push({ id, token: tokenText(net, id), probability });
-    const whole = addedText(
-      net,
-      ids,
-      tokens.map((token) => token.id),
-    );
-    if (whole.endsWith("\uFFFD") || !whole.startsWith(shown)) continue; // a character that is not whole yet
-    write(whole.slice(shown.length));
-    shown = whole;
+): Promise<Continuation[]> {
+  const written = Array.from({ length: options.count ?? 1 }, (): Continuation => ({
+    text: "",
+    generated: [],
+  }));
+  const likely = ({ id, logProbability }: Alternative): Likely => ({
+    id,
+    token: tokenText(net, id),
+    logProbability,
+  });
+  const all = net.generate([ids], { stop: textEnds(net), ...options });
+  for await (const { row, text, probability, alternatives, ...token } of all) {
+    const own = written[row]!;
+    own.generated.push({ ...likely(token), probability, alternatives: alternatives.map(likely) });
+    const piece = net.hasTokenizer ? text : ` ${token.id}`;
+    const gap = own.text === "" && piece !== "" ? gapBefore(net, ids, own.generated) : "";
+    own.text += gap + piece;
+    if (row === 0) write(gap + piece);
   }
-  return {
-    text: addedText(
-      net,
-      ids,
-      tokens.map(({ id }) => id),
-    ),
-    tokens,
-  };
+  return written;
+}
+
+/** The space between a prompt and what was written so far. */
+function gapBefore(
+  net: LanguageNetwork,
+  prompt: readonly number[],
+  generated: readonly Written[],
+): string {
+  if (!net.hasTokenizer) return "";
+  const ids = generated.map(({ id }) => id);
+  const [whole, alone] = [addedText(net, prompt, ids), addedText(net, [], ids)];
+  return whole.endsWith(alone) ? whole.slice(0, whole.length - alone.length) : "";
 }
 
 /** What comes next, and how it came about. */
@@ -83,14 +105,38 @@ function nextReport(net: LanguageNetwork, { tokens }: ReadPrompt, grid: LensGrid
   });
 }
 
-function continuedReport({
-  network,
-  prompt,
-  continuation,
-}: Record<"network" | "prompt" | "continuation", string>): Report {
+function continuedReport(
+  network: string,
+  prompt: string,
+  continuations: readonly Continuation[],
+): Report {
   return report({
     title: `Written by ${network}`,
-    sections: [text({ paragraphs: [prompt + continuation] })],
+    sections: [
+      text({ paragraphs: continuations.map((continuation) => prompt + continuation.text) }),
+      ...likelihoods(continuations),
+    ],
+  });
+}
+
+/** How likely every token was, where this was asked for. */
+function likelihoods(continuations: readonly Continuation[]): Section[] {
+  return continuations.flatMap(({ generated }, i) => {
+    if (generated.every(({ alternatives }) => alternatives.length === 0)) return [];
+    const number = continuations.length > 1 ? ` of continuation ${i + 1}` : "";
+    return [
+      table({
+        title: `Log-probabilities${number}, in nats`,
+        columns: ["token", { label: "log p", decimals: 3 }, "likeliest"],
+        rows: generated.map(({ token, logProbability, alternatives }) => [
+          token,
+          logProbability,
+          alternatives
+            .map((other) => `${other.token} ${other.logProbability.toFixed(3)}`)
+            .join("  "),
+        ]),
+      }),
+    ];
   });
 }
 
@@ -103,6 +149,14 @@ export const run = command({
     temperature: number("t", "0 takes the likeliest token, 1 draws as the network expects", 0),
     topK: optionalNumber("k", "draw from the k likeliest tokens only"),
     topP: optionalNumber("p", "draw from the likeliest tokens that add up to p"),
+    minP: optionalNumber("p", "draw from tokens at least p times as likely as the likeliest"),
+    typicalP: optionalNumber("p", "draw from the most typical tokens that add up to p"),
+    repetitionPenalty: optionalNumber("x", "divide the scores of tokens that are there already"),
+    frequencyPenalty: optionalNumber("x", "taken off a token's score each time it is written"),
+    presencePenalty: optionalNumber("x", "taken off the score of a token that was written"),
+    stop: texts("text", "end before any of these texts"),
+    count: number("n", "continuations, drawn apart from each other", 1),
+    logProbabilities: optionalNumber("n", "show log-probabilities and the n likeliest tokens"),
     seed: number("n", "seed of the draws", 0),
     lens: flag("show the likeliest next tokens, and what each layer expects"),
     ids: flag("the prompt is a list of token ids, such as 2,17,9"),
@@ -115,8 +169,8 @@ export const run = command({
     'run "It was a windy morning at the park." --temperature 1 --seed 4',
     'run "Mira and Tomo were at the park. Mira gave a red cup to" --lens --max-tokens 1',
   ],
-  run: async ({ host, operands, options, print, note }) => {
-    const { ids: isIds, chat, system, lens, maxTokens, topK, topP, ...rest } = options;
+  run: async ({ host, operands, options, print, show, note }) => {
+    const { ids: isIds, chat, system, lens, maxTokens, stop, ...sampling } = options;
     const net = await openLanguage(host, operands["network"]!);
     const prompt = readPrompt(net, operands["prompt"]!, {
       isIds,
@@ -125,22 +179,31 @@ export const run = command({
     if (prompt.warning !== undefined) note(prompt.warning);
     const ink = new Chalk({ level: host.color });
     print(ink.dim(net.hasTokenizer ? operands["prompt"]!.trim() : prompt.tokens.join(" ")));
-    const sampling = {
-      ...rest,
+    const given = {
+      ...sampling,
+      stopStrings: stop,
       ...(maxTokens === undefined ? {} : { maxTokens }),
-      ...(topK === undefined ? {} : { topK }),
-      ...(topP === undefined ? {} : { topP }),
     };
-    const written = await continuePrompt(net, prompt, sampling, print);
+    const continuations = await continuePrompt(net, prompt, given, print);
+    const [first, ...others] = continuations as [Continuation, ...Continuation[]];
+    for (const other of others) print(`\n\n${ink.dim("...")}${other.text}`);
     print("\n");
+    const sections = likelihoods(continuations);
+    if (sections.length > 0) show(report({ title: `How likely ${net.name} found it`, sections }));
     const data = {
       network: net.name,
       prompt: operands["prompt"]!,
       tokens: prompt.tokens,
-      continuation: written.text,
-      generated: written.tokens,
+      continuation: first.text,
+      generated: first.generated,
+      ...(others.length === 0 ? {} : { continuations }),
     };
-    if (!lens) return { data, report: continuedReport(data), isPrinted: true };
+    if (!lens)
+      return {
+        data,
+        report: continuedReport(net.name, data.prompt, continuations),
+        isPrinted: true,
+      };
     const grid = await lensGrid(net, prompt.ids);
     print("\n");
     return {

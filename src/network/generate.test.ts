@@ -1,9 +1,11 @@
 import { beforeAll, describe, expect, test } from "vitest";
 
 import { maxDifference, tinyGpt2Config, tinyNetwork } from "../../test/tiny.ts";
+import { openGolden } from "../../test/golden/read.ts";
 import { gpt2Family } from "../architectures/gpt2.ts";
 import { buildNetwork } from "../checkpoints/load.ts";
 import { makeTokenizer } from "../checkpoints/tokenizer.ts";
+import { openNetwork } from "../index.ts";
 import type { GenerateOptions, GeneratedToken } from "./generate.ts";
 import type { LanguageNetwork } from "./language.ts";
 import type { LanguageInput } from "./prompt.ts";
@@ -324,6 +326,152 @@ test("the context can be filled to its last position", async () => {
   expect(await ids(short, prompt, {})).toHaveLength(3);
 });
 
+/** Ids by row. */
+function byRow(made: readonly GeneratedToken[]): number[][] {
+  const rows: number[][] = [];
+  for (const { row, id } of made) (rows[row] ??= []).push(id);
+  return rows;
+}
+
+describe("several continuations of a prompt", () => {
+  const options = { maxTokens: 12, temperature: 1.5, seed: 6 };
+
+  test.each(["gpt2", "llama"] as const)(
+    "%s writes what prompts given several times write",
+    async (name) => {
+      const prompts = [prompt, [7, 2]];
+      const repeated = prompts.flatMap((ids) => [ids, ids, ids]);
+      const once = byRow(await generated(nets[name], prompts, { ...options, count: 3 }));
+      expect(once).toEqual(byRow(await generated(nets[name], repeated, options)));
+      expect(new Set(once.map((ids) => ids.join())).size).toBe(6);
+    },
+  );
+
+  test("states of recurrent layers are repeated too", async () => {
+    const net = await openNetwork((await openGolden("mamba")).files, { check: false });
+    const once = await generated(net, prompt, { ...options, count: 2 });
+    expect(byRow(once)).toEqual(byRow(await generated(net, [prompt, prompt], options)));
+  });
+
+  test("the prompt is read once, and what is read again later is read for every row", async () => {
+    const net = await tinyNetwork("llama", { config: { rope_scaling: longrope } });
+    const site = "blocks.1.resid_post";
+    const made = await generated(net, prompt, { ...options, count: 3, capture: site });
+    const shapes = made
+      .filter(({ row }) => row === 2)
+      .map(({ activations }) => activations[site]!.shape.slice(0, 2));
+    // 8 positions are the first context of this network
+    expect(shapes.slice(0, 6)).toEqual([
+      [1, 5],
+      [3, 1],
+      [3, 1],
+      [3, 1],
+      [3, 9],
+      [3, 1],
+    ]);
+    const repeated = await generated(net, [prompt, prompt, prompt], options);
+    expect(byRow(made)).toEqual(byRow(repeated));
+  });
+
+  test("complete gives the texts of a prompt's continuations in turn", async () => {
+    const sampled = { ...options, stop: [], maxTokens: 6 };
+    const texts = await speaking.complete(["w1", "w2"], { ...sampled, count: 2 });
+    expect(texts).toEqual(await speaking.complete(["w1", "w1", "w2", "w2"], sampled));
+  });
+});
+
+test("log-probabilities are log-softmax of the network's logits, whatever is done to these", async () => {
+  const options = { maxTokens: 4, temperature: 2, topK: 9, presencePenalty: 1, seed: 1 };
+  const made = await generated(nets.llama, prompt, { ...options, logProbabilities: 3 });
+  const text = [...prompt];
+  for (const { id, probability, logProbability, alternatives } of made) {
+    const { logits } = await nets.llama.run(text);
+    const all = await logits.slice({ axis: 1, start: -1 }).logSoftmax({ axis: -1 }).numbers();
+    const order = [...all.keys()].toSorted((a, b) => all[b]! - all[a]!);
+    // float32 log-softmax of logits of order 1 to 10 against double, and a cached pass against a whole one
+    expect(Math.abs(logProbability - all[id]!)).toBeLessThanOrEqual(2e-5);
+    expect(Math.log(probability)).toBeCloseTo(logProbability, 10);
+    expect(alternatives.map((other) => other.id)).toEqual(order.slice(0, 3));
+    for (const other of alternatives) {
+      expect(Math.abs(other.logProbability - all[other.id]!)).toBeLessThanOrEqual(2e-5);
+    }
+    text.push(id);
+  }
+});
+
+test("penalties look at what was written, and the one for repetition at the prompt too", async () => {
+  const free = await ids(nets.gpt2, prompt, { maxTokens: 20 });
+  const present = await ids(nets.gpt2, prompt, { maxTokens: 20, presencePenalty: 1e4 });
+  expect(new Set(free).size).toBeLessThan(20);
+  expect(new Set(present).size).toBe(20);
+  const raised = Array.from({ length: 23 }, (_, id) => [id, 1000] as const);
+  const options = { maxTokens: 19, logitBias: raised, repetitionPenalty: 1000 };
+  const other = await ids(nets.gpt2, prompt, options);
+  expect(new Set([...prompt, ...other]).size).toBe(4 + 19);
+});
+
+test("padding of a shorter prompt is not penalised", async () => {
+  const options = { maxTokens: 8, repetitionPenalty: 3 };
+  const pair = await generated(nets.gpt2, [prompt, [7, 2]], options);
+  expect(byRow(pair)[1]).toEqual(await ids(nets.gpt2, [7, 2], options));
+});
+
+test("a bias names its token by id, as the vocabulary writes it, or as a text", async () => {
+  const first = async (token: number | string): Promise<string> => {
+    const [made] = await generated(speaking, "w1", { maxTokens: 1, logitBias: [[token, 1e3]] });
+    return made!.text;
+  };
+  expect(await first(9)).toBe("w5");
+  expect(await first("w5")).toBe("w5");
+  expect(await first(" w5")).toBe("w5");
+});
+
+test("a stop string ends its row, and text, stream and complete agree on it", async () => {
+  const options = { maxTokens: 30, temperature: 2, seed: 1, stop: [] };
+  const [free] = await speaking.complete(["w1 w2"], options);
+  const words = free!.split(" ");
+  const stopString = `${words[3]!.slice(1)} ${words[4]!.slice(0, 2)}`;
+  const expected = free!.slice(0, free!.indexOf(stopString));
+  const stopped = { ...options, stopStrings: ["never", stopString] };
+  const made = await generated(speaking, "w1 w2", stopped);
+  expect(made.map(({ text }) => text).join("")).toBe(expected);
+  expect(expected.length).toBeGreaterThan(5);
+  expect(await speaking.complete(["w1 w2"], stopped)).toEqual([expected]);
+});
+
+test("text withheld for a stop string is told when the row ends otherwise", async () => {
+  const options = { maxTokens: 8, temperature: 2, seed: 1 };
+  const free = await generated(speaking, "w1 w2", options);
+  const last = free[3]!;
+  const stop = [free[4]!.id];
+  expect(free.slice(0, 4).map(({ id }) => id)).not.toContain(stop[0]);
+  const held = { ...options, stop, stopStrings: [`${last.text}!`] };
+  expect(await generated(speaking, "w1 w2", held)).toMatchObject(
+    free.slice(0, 4).map(({ id, text }) => ({ id, text })),
+  );
+});
+
+test("stopAtJson ends a row with its value", async () => {
+  const marks = makeTokenizer("marks", {
+    version: "1.0",
+    added_tokens: [],
+    normalizer: null,
+    post_processor: null,
+    pre_tokenizer: { type: "ByteLevel", add_prefix_space: false, use_regex: false },
+    decoder: { type: "ByteLevel" },
+    model: { type: "BPE", vocab: { a: 0, "[": 1, "]": 2, '"': 3 }, merges: [] },
+  });
+  const config = { ...tinyGpt2Config, vocab_size: 4 };
+  const { params } = await tinyNetwork("gpt2", { config });
+  const family = { family: gpt2Family, config: gpt2Family.config(config) };
+  const net = buildNetwork({ name: "marks", ...family, params, tokenizer: marks });
+  const options = { maxTokens: 60, temperature: 4, count: 8, stop: [] };
+  const texts = await net.complete("a", { ...options, stopAtJson: true });
+  const free = await net.complete("a", options);
+  for (const [i, text] of texts.entries()) expect(free[i]!.startsWith(text)).toBe(true);
+  expect(texts.filter((text) => /^[^[]*\[.*\]$|^"[^"]*"$/.test(text)).length).toBeGreaterThan(3);
+});
+
 describe("bad input", () => {
   const refused = (options: GenerateOptions, given: LanguageInput = prompt): Promise<unknown> =>
     nets.gpt2.generate(given, options).next();
@@ -366,6 +514,26 @@ describe("bad input", () => {
     await expect(refused({ topP: 2 })).rejects.toThrowErrorMatchingInlineSnapshot(
       `[PatchClampError: generate: topP is 2, not a number above 0 and at most 1.]`,
     );
+  });
+
+  test.each<[GenerateOptions]>([
+    [{ count: 0 }],
+    [{ count: 1.5 }],
+    [{ logProbabilities: -1 }],
+    [{ logProbabilities: NaN }],
+    [{ stopStrings: [""] }],
+    [{ stopStrings: ["w1"] }],
+    [{ stopAtJson: true }],
+    [{ logitBias: [[23, 1]] }],
+    [{ logitBias: [[1, Infinity]] }],
+    [{ logitBias: [["w1", 1]] }],
+  ])("%o is refused by a network of 23 ids and no tokenizer", async (options) => {
+    await expect(refused(options)).rejects.toThrowErrorMatchingSnapshot();
+  });
+
+  test.each([["w1 w2"], ["cup"], [""]])("a bias of %o is refused", async (token) => {
+    const options = { logitBias: [[token, 1] as const] };
+    await expect(speaking.generate("w1", options).next()).rejects.toThrowErrorMatchingSnapshot();
   });
 
   test("an unknown site to record is refused", async () => {

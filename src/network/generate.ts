@@ -3,21 +3,25 @@
 
 import { PatchClampError } from "../core/errors.ts";
 import type { Tree } from "../core/tree.ts";
-import { leaves } from "../core/tree.ts";
+import { leaves, mapTree } from "../core/tree.ts";
 import { compile, evaluate } from "../tensor/evaluate.ts";
+import { fromHost } from "../tensor/leaf.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import type { Edits, Inputs } from "./network.ts";
 import type { DecoderCache, DecoderConfig, DecoderInputs, Revision, TokenBatch } from "./prompt.ts";
 import { batchInputs } from "./prompt.ts";
 import type { Kept, StepInputs } from "./row-cache.ts";
 import { RowCache } from "./row-cache.ts";
+import { checkedEnds, RowText } from "./row-text.ts";
+import { biasById } from "./sampling/bias.ts";
+import type { Likelihood } from "./sampling/likelihood.ts";
+import { likelihood } from "./sampling/likelihood.ts";
 import type { SamplingOptions } from "./sampling.ts";
-import { sampler } from "./sampling.ts";
+import { inRange, sampler } from "./sampling.ts";
 import type { SiteSpace } from "./sites.ts";
 import { selectSites } from "./sites.ts";
 import type { Edit, Tap } from "./tap.ts";
 import { recordingTap } from "./tap.ts";
-import { TextStream } from "./text-stream.ts";
 import type { Tokenizer } from "./tokenizer.ts";
 
 /** Options of `generate`. */
@@ -26,6 +30,17 @@ export interface GenerateOptions extends SamplingOptions {
   maxTokens?: number;
   /** Ids that end a row; they are not returned. Default: the tokenizer's end of text. */
   stop?: readonly number[];
+  /** Texts that end a row where they begin; they may span tokens, and are not returned. Needs a tokenizer. Default: none. */
+  stopStrings?: readonly string[] | undefined;
+  /** Ends a row with the first JSON object or list, or with a string that it begins with. Needs a tokenizer. Default false. */
+  stopAtJson?: boolean | undefined;
+  /**
+   * Continuations of every prompt, each from rows of their own of the random stream: those of prompt i are the rows from
+   * i * count on. Prompts are read once: an edit meets a row a prompt there, and a row a continuation afterwards. Default 1.
+   */
+  count?: number | undefined;
+  /** How many of the likeliest tokens to return with every token. Default 0. */
+  logProbabilities?: number | undefined;
   /** Changes values as they are computed, in the prompt and at every step. Traced once for each. Default: none. */
   edit?: Edits;
   /** Sites to record at every step, by name or pattern. Default: none. */
@@ -34,21 +49,19 @@ export interface GenerateOptions extends SamplingOptions {
   signal?: AbortSignal;
 }
 
-/** One new token. */
-export interface GeneratedToken {
-  /** Which prompt it continues. */
+/** One new token; its likelihood is that of the network's own logits, before biases, penalties, temperature and cuts. */
+export interface GeneratedToken extends Likelihood {
+  /** Which continuation it belongs to: the number of its prompt, unless prompts have several. */
   readonly row: number;
   /** How many new tokens came before it in its row. */
   readonly step: number;
   readonly id: number;
   /** What it adds to the text; empty for a network without a tokenizer. */
   readonly text: string;
-  /** Its probability before temperature and cuts. */
-  readonly probability: number;
   /**
    * What was captured in the pass that predicted it: the whole prompt at step 0, one position afterwards, and the whole text
-   * again where a token more changes earlier positions (some rotary scalings for long texts). Rows are those of the batch. Sites of
-   * an encoder are there at step 0 only.
+   * again where a token more changes earlier positions (some rotary scalings for long texts). Rows are those of the batch: prompts at
+   * step 0, continuations afterwards. Sites of an encoder are there at step 0 only.
    */
   readonly activations: Readonly<Record<string, Tensor>>;
 }
@@ -69,6 +82,8 @@ export interface Beginning {
   readonly predict: (inputs: DecoderInputs, fixed: Inputs, tap: Tap) => Tensor;
   /** Makes, in the first pass, what is the same for all passes. Default: nothing. */
   readonly prepare?: (tap: Tap) => Inputs;
+  /** Makes of it what rows need, of which row i goes on with prompt `prompts[i]`. Default: what it has for the prompt. */
+  readonly repeat?: (fixed: Inputs, prompts: readonly number[]) => Inputs;
 }
 
 /** How one pass is traced. */
@@ -98,42 +113,87 @@ export async function* generate(
   beginning: Beginning,
   options: GenerateOptions = {},
 ): AsyncGenerator<GeneratedToken> {
-  const { edit = {}, capture, signal } = options;
+  const { edit = {}, capture, signal, logitBias, logProbabilities = 0, count = 1 } = options;
   const batch = leftPadded(beginning.batch);
   const pos = batch.ids[0]!.length;
   const maxTokens = checkLength(net, pos, options.maxTokens);
+  checkCounts(count, logProbabilities);
   const stop = new Set(options.stop ?? endOfText(net));
-  const pick = sampler(options);
+  const bias = logitBias === undefined ? {} : { logitBias: biasById(net, logitBias) };
+  const pick = sampler({ ...options, logitBias: undefined, ...bias });
+  const rows = openRows(net, batch, options);
   const reader = new Reader({
     ...beginning,
     net,
     edits: net.resolveEdits("generate", edit),
     capture: capture === undefined ? [] : selectSites("generate", net.space, capture),
   });
-  let result = await reader.start(batch);
-  const text = batch.ids.map(() => (net.hasTokenizer ? new TextStream(net.tokenizer) : undefined));
-  const isDone = batch.ids.map(() => false);
+  let result = await reader.start(batch, count);
   for (let step = 0; step < maxTokens; step++) {
     if (signal?.aborted) throw aborted(step, signal);
-    const logits = (await result.logits.data()) as Float32Array;
-    const next: number[] = [];
-    for (const row of batch.ids.keys()) {
-      const { id, probability } = pick(rowOf(logits, row, net.config.dVocab), row, step);
-      next.push(id);
-      isDone[row] ||= stop.has(id);
-      if (isDone[row]) continue;
-      yield {
-        row,
-        step,
-        id,
-        text: text[row]?.add(id, step + 1 === maxTokens) ?? "",
-        probability,
-        activations: result.activations,
-      };
+    const all = (await result.logits.data()) as Float32Array;
+    const { activations } = result;
+    const isLast = step + 1 === maxTokens;
+    for (const own of rows) {
+      if (own.isDone) continue;
+      const { row, text, written } = own;
+      const logits = rowOf(all, step === 0 ? Math.floor(row / count) : row, net.config.dVocab);
+      const id = pick(logits, own);
+      written.push(id);
+      const isStop = stop.has(id);
+      const token = { row, step, id, ...likelihood(logits, id, logProbabilities), activations };
+      yield* isStop ? text.end() : text.add(token, isLast);
+      own.isDone = isStop || text.isEnded;
     }
-    if (isDone.every(Boolean) || step + 1 === maxTokens) return;
-    result = await reader.add(next);
+    if (rows.every(({ isDone }) => isDone) || isLast) return;
+    result = await reader.add(rows.map(({ written }) => written.at(-1)!));
   }
+}
+
+/**
+ * Joins what was generated to one text a row.
+ *
+ * @param prompts - how many there are
+ * @throws PatchClampError `BAD_INPUT` when the network has no tokenizer, and what `generate` throws
+ */
+export async function textsOf(
+  net: Writer,
+  prompts: number,
+  given: { readonly tokens: AsyncIterable<GeneratedToken>; readonly count?: number | undefined },
+): Promise<string[]> {
+  const { tokens, count = 1 } = given;
+  const texts = new Map<number, string>();
+  void net.tokenizer; // throws where there is none
+  for await (const { row, text } of tokens) texts.set(row, (texts.get(row) ?? "") + text);
+  return promptsOfRows(prompts, count).map((_, row) => texts.get(row) ?? "");
+}
+
+/** A row that is being written. */
+interface OpenRow {
+  readonly row: number;
+  /** Its prompt's tokens, without padding. */
+  readonly prompt: readonly number[];
+  readonly written: number[];
+  readonly text: RowText<Omit<GeneratedToken, "text">>;
+  isDone: boolean;
+}
+
+function openRows(net: Writer, { ids, lengths }: TokenBatch, options: GenerateOptions): OpenRow[] {
+  const ends = checkedEnds(options);
+  const needsText = ends.stopStrings.length > 0 || ends.stopAtJson;
+  const tokenizer = needsText || net.hasTokenizer ? net.tokenizer : undefined;
+  return promptsOfRows(ids.length, options.count ?? 1).map((of, row) => ({
+    row,
+    prompt: ids[of]!.slice(ids[of]!.length - lengths[of]!),
+    written: [],
+    text: new RowText(tokenizer, ends),
+    isDone: false,
+  }));
+}
+
+/** The prompt of every row: 0, 0, 0, 1, 1, 1 ... */
+function promptsOfRows(prompts: number, count: number): number[] {
+  return Array.from({ length: prompts * count }, (_, row) => Math.floor(row / count));
 }
 
 /** Reads a batch of growing rows, as far as it can without reading a token twice. */
@@ -143,7 +203,7 @@ class Reader {
   readonly #revisions: Revision[] = [];
   #batch!: TokenBatch;
   #cache!: RowCache;
-  #fixed: Inputs = {};
+  #fixed: Inputs | undefined;
   /** What the last step found, which the cache does not hold yet. */
   #latest: PassResult | undefined;
 
@@ -154,12 +214,18 @@ class Reader {
     );
   }
 
-  /** Reads whole rows. */
-  async start(batch: TokenBatch): Promise<PassResult> {
-    const result = await promptPass(this.#form, batch);
-    this.#batch = batch;
-    this.#fixed = result.fixed;
-    this.#cache = await RowCache.of(batch, result);
+  /** Reads whole rows, each of which `count` rows go on with. */
+  async start(batch: TokenBatch, count = 1): Promise<PassResult> {
+    const result = await promptPass(this.#form, batch, this.#fixed);
+    const prompts = promptsOfRows(batch.ids.length, count);
+    const kept = count === 1 ? result : await repeated(result, prompts, this.#form.repeat);
+    this.#batch = {
+      ...batch,
+      ids: prompts.map((of) => batch.ids[of]!),
+      lengths: prompts.map((of) => batch.lengths[of]!),
+    };
+    this.#fixed = kept.fixed;
+    this.#cache = await RowCache.of(this.#batch, kept);
     this.#latest = undefined;
     return result;
   }
@@ -169,7 +235,7 @@ class Reader {
     this.#batch = extended(this.#batch, next);
     if (isRevised(this.#revisions, this.#batch.lengths)) return this.start(this.#batch);
     if (this.#latest !== undefined) await this.#cache.append(this.#latest);
-    this.#latest = await this.#decode(this.#cache.stepInputs(next), this.#fixed);
+    this.#latest = await this.#decode(this.#cache.stepInputs(next), this.#fixed!);
     return this.#latest;
   }
 
@@ -178,6 +244,26 @@ class Reader {
       beyond === found.beyond && isEvery === found.isEvery;
     if (!this.#revisions.some(isKnown)) this.#revisions.push(found);
   }
+}
+
+/** What a pass keeps, for rows of which row i goes on with prompt `prompts[i]`. */
+async function repeated(
+  { keys, values, states, fixed }: PassResult,
+  prompts: readonly number[],
+  repeat: Beginning["repeat"],
+): Promise<Pick<PassResult, "fixed" | keyof Kept>> {
+  const shape = [prompts.length];
+  const indices = fromHost(Int32Array.from(prompts), { shape, dtype: "int32" });
+  const rowsOf = <T extends Inputs>(kept: T): T =>
+    mapTree<Tensor, Tensor>(kept, (x) => x.gather(indices)) as T;
+  const kept = {
+    keys: rowsOf(keys),
+    values: rowsOf(values),
+    states: rowsOf(states as unknown as Inputs) as unknown as Kept["states"],
+    fixed: repeat?.(fixed, prompts) ?? rowsOf(fixed),
+  };
+  await evaluate(leaves<Tensor>(kept as unknown as Tree<Tensor>).map(([, tensor]) => tensor));
+  return kept;
 }
 
 /** The batch with one token more in every row. */
@@ -222,6 +308,13 @@ function checkLength(net: Writer, pos: number, asked: number | undefined): numbe
   return asked ?? Math.min(room, 64);
 }
 
+function checkCounts(count: number, logProbabilities: number): void {
+  const isCount = Number.isInteger(count) && count >= 1;
+  inRange("count", count, isCount, "a whole number of at least 1");
+  const isNumber = Number.isInteger(logProbabilities) && logProbabilities >= 0;
+  inRange("logProbabilities", logProbabilities, isNumber, "a whole number of at least 0");
+}
+
 function endOfText(net: Writer): readonly number[] {
   return net.hasTokenizer ? net.tokenizer.stops : [];
 }
@@ -240,8 +333,8 @@ function rowOf(logits: Float32Array, row: number, dVocab: number): Float32Array 
 }
 
 /** Runs the prompt: everything a decoding step needs, and the logits of the last position. */
-async function promptPass(form: PassForm, batch: TokenBatch): Promise<PassResult> {
-  const nothing = { past: () => undefined, state: () => undefined };
+async function promptPass(form: PassForm, batch: TokenBatch, fixed?: Inputs): Promise<PassResult> {
+  const nothing = { past: () => undefined, state: () => undefined, fixed };
   const result = tracePass(form, { ...batchInputs(batch), ...nothing });
   await evaluate(leaves<Tensor>(result as unknown as Tree<Tensor>).map(([, tensor]) => tensor));
   return result;
@@ -262,7 +355,7 @@ function stepPass(
 
 /** What one pass reads: new tokens, what is kept of earlier ones, and what is the same for all passes but the first. */
 interface PassInputs extends Omit<DecoderInputs, "cache">, Pick<DecoderCache, "past" | "state"> {
-  readonly fixed?: Inputs;
+  readonly fixed?: Inputs | undefined;
 }
 
 function tracePass(

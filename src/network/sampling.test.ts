@@ -2,7 +2,7 @@ import * as fc from "fast-check";
 import { expect, test } from "vitest";
 
 import { sampler } from "./sampling.ts";
-import type { SamplingOptions } from "./sampling.ts";
+import type { IdSamplingOptions, SampledRow } from "./sampling.ts";
 
 const logits = Float32Array.of(1, -0.5, 2, 0.3, -1, 1.4);
 
@@ -12,18 +12,23 @@ function softmax(values: ArrayLike<number>, temperature = 1): number[] {
   return weights.map((weight) => weight / sum);
 }
 
+/** A row that wrote `step` tokens, of which nothing else is asked. */
+function at(row: number, step: number): SampledRow {
+  return { row, prompt: [], written: Array.from({ length: step }, () => 0) };
+}
+
 const ascending = (a: number, b: number): number => a - b;
 
-function counts(options: SamplingOptions, draws: number): number[] {
+function counts(options: IdSamplingOptions, draws: number): number[] {
   const pick = sampler({ temperature: 1, ...options });
   const found = Array.from(logits, () => 0);
-  for (let step = 0; step < draws; step++) found[pick(logits, 0, step).id]!++;
+  for (let step = 0; step < draws; step++) found[pick(logits, at(0, step))]!++;
   return found;
 }
 
 test("temperature 0 picks the likeliest token, the first of equals", () => {
-  expect(sampler()(logits, 0, 0).id).toBe(2);
-  expect(sampler({ seed: 9 })(Float32Array.of(0, 3, 3), 4, 5).id).toBe(1);
+  expect(sampler()(logits, at(0, 0))).toBe(2);
+  expect(sampler({ seed: 9 })(Float32Array.of(0, 3, 3), at(4, 5))).toBe(1);
 });
 
 test.each([0.5, 1, 2])(
@@ -68,27 +73,66 @@ test("topK and topP together keep what both keep", () => {
   expect(seen).toEqual([2, 5]);
 });
 
-test("the probability returned is that of softmax before temperature and cuts", () => {
-  const { id, probability } = sampler({ temperature: 5, topK: 3, seed: 8 })(logits, 0, 0);
-  // double precision sums of 6 terms
-  expect(probability).toBeCloseTo(softmax(logits)[id]!, 10);
+test("bias and penalties count at temperature 0, and cuts do not", () => {
+  const biased = sampler({ logitBias: new Map([[5, 0.7]]) });
+  expect(biased(logits, at(0, 0))).toBe(5);
+  const penalised = sampler({ repetitionPenalty: 2 });
+  expect(penalised(logits, { row: 0, prompt: [2], written: [5] })).toBe(0);
+  expect(sampler({ typicalP: 0.01 })(logits, at(0, 0))).toBe(2);
+});
+
+test("the logits given are left as they are", () => {
+  const given = logits.slice();
+  sampler({ temperature: 1, presencePenalty: 1, logitBias: new Map([[0, 1]]) })(given, at(0, 3));
+  expect(given).toEqual(logits);
+});
+
+test("draws with all options on are as frequent as the definitions say", () => {
+  const options = { temperature: 1.5, topK: 5, topP: 0.95, minP: 0.2, presencePenalty: 0.5 };
+  const pick = sampler({ ...options, seed: 7 });
+  const draws = 4000;
+  const found = Array.from(logits, () => 0);
+  for (let step = 1; step <= draws; step++) found[pick(logits, at(0, step))]!++;
+  // token 0 was written: 0.5, -0.5, 2, 0.3, -1, 1.4; four of the five likeliest reach 0.95, and -0.5 has less than 0.2 of the best
+  const p = softmax([0.5, 2, 0.3, 1.4], 1.5);
+  const seen = [found[0]!, found[2]!, found[3]!, found[5]!];
+  expect([found[1], found[4]]).toEqual([0, 0]);
+  const chiSquare = seen
+    .map((count, i) => (count - draws * p[i]!) ** 2 / (draws * p[i]!))
+    .reduce((a, b) => a + b);
+  // 3 degrees of freedom: a right sampler exceeds 16.3 for one seed in a thousand, and the seed is fixed
+  expect(chiSquare).toBeLessThan(16.3);
+});
+
+test("one seed draws what it always drew", () => {
+  const drawn = (options: IdSamplingOptions): string => {
+    const pick = sampler({ temperature: 1, seed: 12, ...options });
+    return Array.from({ length: 40 }, (_, step) => pick(logits, at(3, step))).join("");
+  };
+  expect([drawn({}), drawn({ topK: 4 }), drawn({ topP: 0.8 })]).toMatchInlineSnapshot(`
+    [
+      "2232225202422053152355235250025505252002",
+      "5552220222022205202500253202253023505225",
+      "5552220222522255252500250202220020255225",
+    ]
+  `);
 });
 
 test("what is drawn depends on seed, row and step and on nothing drawn before", () => {
   const draw = (seed: number, row: number): number[] => {
     const pick = sampler({ temperature: 2, seed });
-    return Array.from({ length: 30 }, (_, step) => pick(logits, row, step).id);
+    return Array.from({ length: 30 }, (_, step) => pick(logits, at(row, step)));
   };
   expect(draw(1, 0)).toEqual(draw(1, 0));
   expect(draw(1, 0)).not.toEqual(draw(2, 0));
   expect(draw(1, 0)).not.toEqual(draw(1, 1));
-  const late = sampler({ temperature: 2, seed: 1 })(logits, 0, 29).id;
+  const late = sampler({ temperature: 2, seed: 1 })(logits, at(0, 29));
   expect(late).toBe(draw(1, 0)[29]);
 });
 
 test("large logits do not overflow", () => {
   const pick = sampler({ temperature: 0.01 });
-  expect(pick(Float32Array.of(1e4, -1e4, 9e3), 0, 0)).toEqual({ id: 0, probability: 1 });
+  expect(pick(Float32Array.of(1e4, -1e4, 9e3), at(0, 0))).toBe(0);
 });
 
 test("a negative temperature is refused", () => {
@@ -123,6 +167,19 @@ test("topK 1.5 is refused", () => {
   expect(() => sampler({ topK: 1.5 })).toThrowErrorMatchingInlineSnapshot(
     `[PatchClampError: generate: topK is 1.5, not a whole number of at least 1.]`,
   );
+});
+
+test.each([
+  { minP: -0.1 },
+  { minP: 1.5 },
+  { typicalP: 0 },
+  { typicalP: NaN },
+  { repetitionPenalty: 0 },
+  { repetitionPenalty: Infinity },
+  { frequencyPenalty: Infinity },
+  { presencePenalty: NaN },
+])("%o is refused with its range", (options) => {
+  expect(() => sampler(options)).toThrowErrorMatchingSnapshot();
 });
 
 test("a seed that is no 32-bit whole number is refused", () => {

@@ -241,3 +241,11 @@ describe("bad input", () => {
     `);
   });
 });
+
+test("several continuations are those of sources given several times, padded ones too", async () => {
+  const options = { maxTokens: 6, temperature: 1.5 };
+  const once = await generated([source, varied], { ...options, count: 2 });
+  const repeated = await generated([source, source, varied, varied], options);
+  for (const row of [0, 1, 2, 3]) expect(ids(once, row)).toEqual(ids(repeated, row));
+  expect(ids(once, 2)).not.toEqual(ids(once, 3));
+});

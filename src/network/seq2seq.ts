@@ -3,7 +3,7 @@
 import type { Tree } from "../core/tree.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import type { Beginning, GenerateOptions, GeneratedToken } from "./generate.ts";
-import { generate } from "./generate.ts";
+import { generate, textsOf } from "./generate.ts";
 import type { Inputs } from "./network.ts";
 import { Network } from "./network.ts";
 import { rowsOf, tokenBatch } from "./prompt.ts";
@@ -126,12 +126,11 @@ export class Seq2SeqNetwork extends Network<Seq2SeqInput> {
   /**
    * Writes the targets of sources, and returns what was added to each.
    *
-   * @returns one text a row
+   * @returns one text a continuation, those of a row in turn
    */
   async complete(given: Seq2SeqInput, options: GenerateOptions = {}): Promise<string[]> {
-    const rows = this.tokens(given).target.ids.map((): number[] => []);
-    for await (const { row, id } of this.generate(given, options)) rows[row]!.push(id);
-    return rows.map((ids) => this.tokenizer.decode(ids, { skipSpecialTokens: true }));
+    const tokens = this.generate(given, options);
+    return textsOf(this, this.tokens(given).target.ids.length, { tokens, count: options.count });
   }
 
   /** What a decoder has written when it has written a text and may go on. */

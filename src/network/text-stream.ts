@@ -33,6 +33,18 @@ export class TextStream {
     return added;
   }
 
+  /** Whether the last token's character may not be whole. */
+  get isHolding(): boolean {
+    return this.#held > 0;
+  }
+
+  /** Gives out what was held back, when no token follows. */
+  end(): string {
+    const held = this.#held;
+    this.#held = 0;
+    return "\uFFFD".repeat(held);
+  }
+
   /** Drops all but the latest tokens, unless these alone have no text: then the first of them would lose its space. */
   #forget(): void {
     const latest = this.#recent.slice(-KEPT);

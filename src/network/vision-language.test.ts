@@ -3,7 +3,9 @@ import { describe, expect, test } from "vitest";
 import { imagesOf } from "../../test/golden/images.ts";
 import { openGolden } from "../../test/golden/read.ts";
 import { openVisionLanguage } from "../checkpoints/open-vision-language.ts";
+import { tensor } from "../runtime/index.ts";
 import type { Tensor } from "../runtime/index.ts";
+import type { VisionLanguageInput } from "./vision-language-input.ts";
 
 const golden = await openGolden("llava");
 const net = await openVisionLanguage(golden.files, { check: false });
@@ -53,6 +55,19 @@ test("while generating, what is seen comes with the first token only", async () 
   for await (const { activations } of net.generate({ prompt, images }, options))
     seen.push(Object.keys(activations));
   expect(seen).toEqual([["image_features", "blocks.0.resid_pre"], ["blocks.0.resid_pre"]]);
+});
+
+test("several continuations are those of the prompt and its images given several times", async () => {
+  const written = async (given: VisionLanguageInput, count: number): Promise<string[]> =>
+    net.complete(given, { maxTokens: 6, stop: [], temperature: 1.5, count });
+  const { data, shape } = {
+    data: await numbers(net.pixels(images)),
+    shape: net.pixels(images).shape,
+  };
+  const twice = tensor([...data, ...data]).reshape([2, ...shape.slice(1)]);
+  const separate = await written({ prompt: [prompt, prompt], images: twice }, 1);
+  expect(await written({ prompt, images }, 2)).toEqual(separate);
+  expect(separate[0]).not.toBe(separate[1]);
 });
 
 describe("what it refuses", () => {

@@ -2,9 +2,10 @@
 
 import type { Tree } from "../core/tree.ts";
 import { zeros } from "../runtime/index.ts";
+import { fromHost } from "../tensor/leaf.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import type { GenerateOptions, GeneratedToken } from "./generate.ts";
-import { generate } from "./generate.ts";
+import { generate, textsOf } from "./generate.ts";
 import { imagePixels } from "./images.ts";
 import type { Images } from "./images.ts";
 import type { Inputs } from "./network.ts";
@@ -129,6 +130,14 @@ export class VisionLanguageNetwork extends Network<VisionLanguageInput> {
         pixels === undefined ? {} : { features: this.#look(params, pixels, tap) },
       predict: (inputs: DecoderInputs, { features }: Inputs, tap: Tap) =>
         this.#predict(params, { ...inputs, features }, tap),
+      repeat: ({ features }: Inputs, prompts: readonly number[]): Inputs => {
+        if (features === undefined) return {};
+        const images = imagesOf(batch, this.config);
+        const order = Int32Array.from(prompts.flatMap((prompt) => images[prompt]!));
+        return {
+          features: features.gather(fromHost(order, { shape: [order.length], dtype: "int32" })),
+        };
+      },
     };
     yield* generate(this, beginning, options);
   }
@@ -136,12 +145,11 @@ export class VisionLanguageNetwork extends Network<VisionLanguageInput> {
   /**
    * Continues prompts and returns what was added to each.
    *
-   * @returns one text a prompt
+   * @returns one text a continuation, those of a prompt in turn
    */
   async complete(given: VisionLanguageInput, options: GenerateOptions = {}): Promise<string[]> {
-    const rows = this.tokens(given).ids.map((): number[] => []);
-    for await (const { row, id } of this.generate(given, options)) rows[row]!.push(id);
-    return rows.map((ids) => this.tokenizer.decode(ids, { skipSpecialTokens: true }));
+    const tokens = this.generate(given, options);
+    return textsOf(this, this.tokens(given).ids.length, { tokens, count: options.count });
   }
 
   #blank(): Tensor {
@@ -160,4 +168,16 @@ export class VisionLanguageNetwork extends Network<VisionLanguageInput> {
     const batch = tokenBatch(rows, padding, filler);
     return pixels === undefined ? { batch } : { batch, pixels };
   }
+}
+
+/** The numbers of each row's images. */
+function imagesOf(
+  { ids }: TokenBatch,
+  { imageToken, imageLength }: VisionLanguageConfig,
+): number[][] {
+  let seen = 0;
+  return ids.map((row) => {
+    const count = row.filter((id) => id === imageToken).length / imageLength;
+    return Array.from({ length: count }, () => seen++);
+  });
 }

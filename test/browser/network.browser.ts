@@ -13,7 +13,7 @@ const MAX_ABS = { wasm: 1e-4, webgpu: 1e-3 } as const;
 describe.each(["wasm", "webgpu"] as const)("on %s", (device) => {
   beforeAll(async () => configure({ device, threads: device === "wasm" ? 2 : 1 }));
 
-  test.each(["gpt2", "llama3-rope"] as const)(
+  test.each(["gpt2", "llama3-rope", "gemma2", "bloom", "deepseek-v3", "mamba"] as const)(
     "%s: every site equals that of transformers",
     async (name) => {
       const golden = await readGolden(name);

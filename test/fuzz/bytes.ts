@@ -35,7 +35,7 @@ export function damagedBytes(whole: Uint8Array): fc.Arbitrary<Uint8Array> {
 }
 
 /** Parts behind one another. */
-export function joined(parts: readonly Uint8Array[]): Uint8Array {
+function joined(parts: readonly Uint8Array[]): Uint8Array {
   const whole = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0));
   let at = 0;
   for (const part of parts) {

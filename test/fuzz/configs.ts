@@ -4,7 +4,7 @@ import * as fc from "fast-check";
 
 import { architectures, familyOf } from "../../src/architectures/index.ts";
 import type { AnyFamily, ParamEntry } from "../../src/architectures/family.ts";
-import { checkMemory } from "../../src/checkpoints/load.ts";
+import { checkLayout } from "../../src/checkpoints/load.ts";
 import type { Files } from "../../src/core/files.ts";
 import { readJson } from "../../src/core/files.ts";
 import { mutatedJson } from "./json.ts";
@@ -33,7 +33,7 @@ export async function readFamily(files: Files): Promise<void> {
   const family: AnyFamily = await familyOf("loadNetwork", files.name, json);
   const layoutOf = family.layout as (own: unknown) => readonly ParamEntry[];
   const layout = layoutOf(family.config(json, "loadNetwork"));
-  checkMemory("loadNetwork", files.name, layout);
+  checkLayout("loadNetwork", files.name, layout);
   const names = new Set<string>();
   for (const { path, name, shape } of layout) {
     const size = shape.reduce((product, axis) => product * axis, 1);

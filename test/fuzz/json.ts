@@ -98,7 +98,7 @@ export function mutatedJson(json: unknown, keys: readonly string[] = []): fc.Arb
 }
 
 /** The JSON text of a value, with the texts that no value is written as. */
-export function written(json: unknown): string {
+function written(json: unknown): string {
   const text = JSON.stringify(json) ?? "";
   return text.replaceAll(/"\\u0000(\w+)\\u0000"/g, (_, name: string) => rawTexts[name] ?? "null");
 }

@@ -5,10 +5,11 @@ import * as fc from "fast-check";
 import { familyOf } from "../../src/architectures/index.ts";
 import type { AnyFamily } from "../../src/architectures/family.ts";
 import { openCheckpoint } from "../../src/checkpoints/checkpoint.ts";
-import { familyParts, openNetwork, openSource } from "../../src/checkpoints/load.ts";
+import { openNetwork } from "../../src/checkpoints/load.ts";
 import { openAudio } from "../../src/checkpoints/open-audio.ts";
 import { openEncoder } from "../../src/checkpoints/open-encoder.ts";
 import { openSeq2Seq } from "../../src/checkpoints/open-seq2seq.ts";
+import { openVisionLanguage } from "../../src/checkpoints/open-vision-language.ts";
 import { openVision } from "../../src/checkpoints/open-vision.ts";
 import { writeSafetensors } from "../../src/checkpoints/safetensors.ts";
 import type { TensorToStore } from "../../src/checkpoints/safetensors.ts";
@@ -90,27 +91,50 @@ const beside = Object.entries(files).map(([path, json]) =>
   ),
 );
 
+type Folder = Readonly<Record<string, Uint8Array | string>>;
+
 /** A folder of one of the checkpoints, with a few things wrong in it. */
-export function mismatchedFolders(
-  all: readonly TinyCheckpoint[],
-): fc.Arbitrary<Readonly<Record<string, Uint8Array | string>>> {
-  const folders = all.map(({ config, weights, tokenizerJson }) => {
-    const names = Object.keys(weights);
-    const damage = fc.tuple(fc.constantFrom(...names), fc.constantFrom(...damages));
+export function mismatchedFolders(all: readonly TinyCheckpoint[]): fc.Arbitrary<Folder> {
+  const folders = all.map((checkpoint) => {
+    const { config, weights } = checkpoint;
+    const damage = fc.tuple(fc.constantFrom(...Object.keys(weights)), fc.constantFrom(...damages));
     return fc
       .tuple(
-        fc.oneof(fc.constant(JSON.stringify(config)), mutatedJson(config, Object.keys(config))),
+        fc.oneof(fc.constant(JSON.stringify(config)), changedConfig(config)),
         fc.array(damage, { maxLength: 2 }),
         fc.tuple(...beside),
       )
       .map(([text, wrong, others]) => ({
-        "config.json": text,
-        "model.safetensors": writeSafetensors(wrong.reduce(damaged, weights)),
-        "tokenizer.json": tokenizerJson,
+        ...folderOf(checkpoint, text, wrong.reduce(damaged, weights)),
         ...Object.fromEntries(others.filter((file) => file !== undefined)),
       }));
   });
   return fc.oneof(...folders);
+}
+
+/** A folder of one of the checkpoints, with a config that says something else of the same weights. */
+export function reconfiguredFolders(all: readonly TinyCheckpoint[]): fc.Arbitrary<Folder> {
+  return fc.oneof(
+    ...all.map((checkpoint) =>
+      changedConfig(checkpoint.config).map((text) => folderOf(checkpoint, text)),
+    ),
+  );
+}
+
+function changedConfig(config: Json): fc.Arbitrary<string> {
+  return mutatedJson(config, Object.keys(config));
+}
+
+function folderOf(
+  { weights, tokenizerJson }: TinyCheckpoint,
+  config: string,
+  stored: Weights = weights,
+): Folder {
+  return {
+    "config.json": config,
+    "model.safetensors": writeSafetensors(stored),
+    "tokenizer.json": tokenizerJson,
+  };
 }
 
 function damaged(weights: Weights, [name, damage]: readonly [string, Damage]): Weights {
@@ -118,22 +142,28 @@ function damaged(weights: Weights, [name, damage]: readonly [string, Damage]): W
   return tensor === undefined ? weights : { ...rest, ...damage(name, tensor) };
 }
 
-const openers: Partial<
-  Record<AnyFamily["kind"], (files: Files) => Promise<{ readonly params: Tree<Tensor> }>>
-> = {
-  decoder: (from) => openNetwork(from, { check: false }),
-  encoder: (from) => openEncoder(from, { check: false }),
-  audio: (from) => openAudio(from, { check: false }),
-  vision: (from) => openVision(from, { check: false }),
-  seq2seq: (from) => openSeq2Seq(from, { check: false }),
+type Opener = (
+  files: Files,
+  options: { check: boolean },
+) => Promise<{ readonly params: Tree<Tensor> }>;
+
+const openers: Readonly<Record<AnyFamily["kind"], Opener>> = {
+  decoder: openNetwork,
+  encoder: openEncoder,
+  audio: openAudio,
+  vision: openVision,
+  seq2seq: openSeq2Seq,
+  "vision-language": openVisionLanguage,
 };
 
-/** Opens a network of any kind, unchecked, and reads all its parameters. */
-export async function readNetwork(folder: Files): Promise<void> {
+/**
+ * Opens a network of any kind and reads all its parameters.
+ *
+ * @param check - whether it also runs and its invariants are checked
+ */
+export async function readNetwork(folder: Files, check: boolean): Promise<void> {
   const config = await readJson("loadNetwork", folder, "config.json");
   const { kind } = await familyOf("loadNetwork", folder.name, config);
-  const open =
-    openers[kind] ?? (async (from) => familyParts("loadNetwork", await openSource(from), kind));
-  const { params } = await open(folder);
+  const { params } = await openers[kind](folder, { check });
   for (const [, tensor] of leaves<Tensor>(params)) await tensor.data();
 }

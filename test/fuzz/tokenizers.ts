@@ -2,8 +2,7 @@
 
 import * as fc from "fast-check";
 
-import { loadTokenizer } from "../../src/checkpoints/tokenizer.ts";
-import type { Files } from "../../src/core/files.ts";
+import type { Tokenizer } from "../../src/network/tokenizer.ts";
 import type { GoldenTokenizer } from "../golden/tokenizers/read.ts";
 import { damagedBytes } from "./bytes.ts";
 import { mutatedJson } from "./json.ts";
@@ -98,10 +97,14 @@ export function olderFolders(files: Readonly<Record<string, Uint8Array>>): fc.Ar
   return fc.oneof(...binary, pairs, wordPieces);
 }
 
-/** Opens a folder's tokenizer and sends a text through it and back. */
-export async function readAndUse(files: Files): Promise<void> {
-  const tokenizer = await loadTokenizer(files);
-  const ids = tokenizer.encode("The cat: naïve 日本 👍 <s>\n 12");
+/** Sends a text through a tokenizer and back. */
+export function useTokenizer(tokenizer: Tokenizer): void {
+  const ids = tokenizer.encode(text);
   tokenizer.decode(ids, { skipSpecialTokens: true });
   tokenizer.encodePair("a", "b");
 }
+
+const text = "The cat: naïve 日本 👍 <s>\n 12";
+
+/** How many times a tokenizer's file a text can become: all of it may stand in the place of each character, and again with positions. */
+export const growth = 10 * text.length;

@@ -73,7 +73,12 @@ export class Trial {
   }
 }
 
-async function outcomeOf(act: () => unknown): Promise<keyof Tally> {
+/**
+ * How something ends.
+ *
+ * @throws whatever it throws that is no PatchClampError
+ */
+export async function outcomeOf(act: () => unknown): Promise<keyof Tally> {
   try {
     await act();
     return "accepted";

@@ -1,0 +1,33 @@
+import { expect, test } from "vitest";
+
+import { likelihood } from "./likelihood.ts";
+
+const logits = Float32Array.of(1, -0.5, 2, 0.3, -1, 1.4);
+const total = Math.log(logits.reduce((sum, logit) => sum + Math.exp(logit), 0));
+
+test("a token's likelihood is log-softmax of its logit", () => {
+  for (const [id, logit] of logits.entries()) {
+    const found = likelihood(logits, id, 0);
+    // double precision sums of 6 terms
+    expect(found.logProbability).toBeCloseTo(logit - total, 12);
+    expect(found.probability).toBeCloseTo(Math.exp(logit - total), 12);
+    expect(found.alternatives).toEqual([]);
+  }
+});
+
+test("alternatives are the likeliest tokens, the token itself among them, and at most all", () => {
+  const { alternatives } = likelihood(logits, 5, 3);
+  expect(alternatives.map(({ id }) => id)).toEqual([2, 5, 0]);
+  expect(alternatives[1]!.logProbability).toBe(likelihood(logits, 5, 0).logProbability);
+  expect(likelihood(logits, 0, 100).alternatives).toHaveLength(6);
+});
+
+test("large logits do not overflow, and what is hopeless keeps a finite log-probability", () => {
+  const large = Float32Array.of(1e4, -1e4, 9e3);
+  expect(likelihood(large, 0, 0)).toMatchObject({ probability: 1, logProbability: 0 });
+  expect(likelihood(large, 1, 1)).toEqual({
+    probability: 0,
+    logProbability: -2e4,
+    alternatives: [{ id: 0, logProbability: 0 }],
+  });
+});
