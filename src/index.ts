@@ -13,7 +13,7 @@ export {
   type LoadOptions,
   type NetworkToSave,
 } from "./checkpoints/load.ts";
-export { applyChatTemplate, type ChatMessage, type ChatOptions } from "./checkpoints/chat.ts";
+export { applyChatTemplate, type ChatMessage, type ChatOptions } from "./checkpoints/chat/chat.ts";
 export { hubFiles, type HubOptions, type HubProgress } from "./checkpoints/hub/hub.ts";
 export { directoryFiles, pickedFiles } from "./checkpoints/picked-files.ts";
 export { architectures, gpt2Family, llamaFamily } from "./architectures/index.ts";

@@ -5,7 +5,7 @@ import * as fc from "fast-check";
 import { afterAll, beforeAll, expect, test } from "vitest";
 
 import { halfAt } from "../src/checkpoints/gguf/half.ts";
-import { loadTokenizer } from "../src/checkpoints/tokenizer.ts";
+import { loadTokenizer } from "../src/checkpoints/tokenizer/tokenizer.ts";
 import type { Files } from "../src/core/files.ts";
 import { memoryFiles } from "../src/core/files.ts";
 import { nodeFiles } from "../src/runtime/node-files.ts";

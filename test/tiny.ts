@@ -4,7 +4,10 @@ import type { DecoderFamily } from "../src/architectures/family.ts";
 import { gpt2Family } from "../src/architectures/gpt2.ts";
 import { llamaFamily } from "../src/architectures/llama.ts";
 import { saveCheckpoint } from "../src/checkpoints/save.ts";
-import { wordTokenizerConfig, wordTokenizerJson } from "../src/checkpoints/word-tokenizer.ts";
+import {
+  wordTokenizerConfig,
+  wordTokenizerJson,
+} from "../src/checkpoints/tokenizer/word-tokenizer.ts";
 import { memoryFiles, type Files } from "../src/core/files.ts";
 import { Rng } from "../src/core/rng.ts";
 import { openNetwork } from "../src/index.ts";

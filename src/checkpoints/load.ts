@@ -17,7 +17,7 @@ import type { Checkpoint } from "./checkpoint.ts";
 import { openCheckpoint } from "./checkpoint.ts";
 import { readParams, storedParams } from "./params.ts";
 import { saveCheckpoint } from "./save.ts";
-import { hasTokenizer, loadTokenizer } from "./tokenizer.ts";
+import { hasTokenizer, loadTokenizer } from "./tokenizer/tokenizer.ts";
 
 /** Options of `openNetwork`. */
 export interface LoadOptions {

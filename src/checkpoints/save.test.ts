@@ -5,8 +5,8 @@ import type { Files } from "../core/files.ts";
 import { openCheckpoint } from "./checkpoint.ts";
 import { saveCheckpoint } from "./save.ts";
 import type { CheckpointContents } from "./save.ts";
-import { loadTokenizer } from "./tokenizer.ts";
-import { wordTokenizerConfig, wordTokenizerJson } from "./word-tokenizer.ts";
+import { loadTokenizer } from "./tokenizer/tokenizer.ts";
+import { wordTokenizerConfig, wordTokenizerJson } from "./tokenizer/word-tokenizer.ts";
 
 const contents = (step: number): CheckpointContents => ({
   config: { model_type: "gpt2", n_layer: 2 },

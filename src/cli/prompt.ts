@@ -1,6 +1,6 @@
 // What the user typed as a prompt, and the text that a network adds to it.
 
-import { applyChatTemplate } from "../checkpoints/chat.ts";
+import { applyChatTemplate } from "../checkpoints/chat/chat.ts";
 import { PatchClampError } from "../core/errors.ts";
 import { plural } from "../core/text.ts";
 import type { LanguageNetwork } from "../network/language.ts";

@@ -4,7 +4,7 @@ import { maxDifference, tinyGpt2Config, tinyNetwork } from "../../test/tiny.ts";
 import { openGolden } from "../../test/golden/read.ts";
 import { gpt2Family } from "../architectures/gpt2.ts";
 import { buildNetwork } from "../checkpoints/load.ts";
-import { makeTokenizer } from "../checkpoints/tokenizer.ts";
+import { makeTokenizer } from "../checkpoints/tokenizer/tokenizer.ts";
 import { openNetwork } from "../index.ts";
 import type { GenerateOptions, GeneratedToken } from "./generate.ts";
 import type { LanguageNetwork } from "./language.ts";

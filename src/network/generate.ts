@@ -3,14 +3,15 @@
 
 import { PatchClampError } from "../core/errors.ts";
 import type { Tree } from "../core/tree.ts";
-import { leaves, mapTree } from "../core/tree.ts";
+import { leaves } from "../core/tree.ts";
 import { compile, evaluate } from "../tensor/evaluate.ts";
-import { fromHost } from "../tensor/leaf.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import type { Edits, Inputs } from "./network.ts";
 import type { DecoderCache, DecoderConfig, DecoderInputs, Revision, TokenBatch } from "./prompt.ts";
 import { batchInputs } from "./prompt.ts";
-import type { Kept, StepInputs } from "./row-cache.ts";
+import { promptsOfRows, repeatRows } from "./repeat-rows.ts";
+import type { Carried } from "./repeat-rows.ts";
+import type { StepInputs } from "./row-cache.ts";
 import { RowCache } from "./row-cache.ts";
 import { checkedEnds, RowText } from "./row-text.ts";
 import { biasById } from "./sampling/bias.ts";
@@ -36,7 +37,8 @@ export interface GenerateOptions extends SamplingOptions {
   stopAtJson?: boolean | undefined;
   /**
    * Continuations of every prompt, each from rows of their own of the random stream: those of prompt i are the rows from
-   * i * count on. Prompts are read once: an edit meets a row a prompt there, and a row a continuation afterwards. Default 1.
+   * i * count on; at temperature 0 they are all the same. Prompts are read once: an edit meets a row a prompt there, and a row a
+   * continuation afterwards. Default 1.
    */
   count?: number | undefined;
   /** How many of the likeliest tokens to return with every token. Default 0. */
@@ -95,11 +97,9 @@ interface PassForm extends Omit<Beginning, "batch"> {
   readonly revise: (revision: Revision) => void;
 }
 
-interface PassResult extends Kept {
+interface PassResult extends Carried {
   /** Logits of the last position, [batch, dVocab]. */
   readonly logits: Tensor;
-  /** What is the same for all passes. */
-  readonly fixed: Inputs;
   readonly activations: Readonly<Record<string, Tensor>>;
 }
 
@@ -140,10 +140,15 @@ export async function* generate(
       const logits = rowOf(all, step === 0 ? Math.floor(row / count) : row, net.config.dVocab);
       const id = pick(logits, own);
       written.push(id);
-      const isStop = stop.has(id);
+      if (stop.has(id)) {
+        own.isDone = true;
+        yield* text.end();
+        continue;
+      }
       const token = { row, step, id, ...likelihood(logits, id, logProbabilities), activations };
-      yield* isStop ? text.end() : text.add(token, isLast);
-      own.isDone = isStop || text.isEnded;
+      const told = text.add(token, isLast);
+      own.isDone = text.isEnded;
+      yield* told;
     }
     if (rows.every(({ isDone }) => isDone) || isLast) return;
     result = await reader.add(rows.map(({ written }) => written.at(-1)!));
@@ -191,11 +196,6 @@ function openRows(net: Writer, { ids, lengths }: TokenBatch, options: GenerateOp
   }));
 }
 
-/** The prompt of every row: 0, 0, 0, 1, 1, 1 ... */
-function promptsOfRows(prompts: number, count: number): number[] {
-  return Array.from({ length: prompts * count }, (_, row) => Math.floor(row / count));
-}
-
 /** Reads a batch of growing rows, as far as it can without reading a token twice. */
 class Reader {
   readonly #form: PassForm;
@@ -218,7 +218,7 @@ class Reader {
   async start(batch: TokenBatch, count = 1): Promise<PassResult> {
     const result = await promptPass(this.#form, batch, this.#fixed);
     const prompts = promptsOfRows(batch.ids.length, count);
-    const kept = count === 1 ? result : await repeated(result, prompts, this.#form.repeat);
+    const kept = count === 1 ? result : await repeatRows(result, prompts, this.#form.repeat);
     this.#batch = {
       ...batch,
       ids: prompts.map((of) => batch.ids[of]!),
@@ -244,26 +244,6 @@ class Reader {
       beyond === found.beyond && isEvery === found.isEvery;
     if (!this.#revisions.some(isKnown)) this.#revisions.push(found);
   }
-}
-
-/** What a pass keeps, for rows of which row i goes on with prompt `prompts[i]`. */
-async function repeated(
-  { keys, values, states, fixed }: PassResult,
-  prompts: readonly number[],
-  repeat: Beginning["repeat"],
-): Promise<Pick<PassResult, "fixed" | keyof Kept>> {
-  const shape = [prompts.length];
-  const indices = fromHost(Int32Array.from(prompts), { shape, dtype: "int32" });
-  const rowsOf = <T extends Inputs>(kept: T): T =>
-    mapTree<Tensor, Tensor>(kept, (x) => x.gather(indices)) as T;
-  const kept = {
-    keys: rowsOf(keys),
-    values: rowsOf(values),
-    states: rowsOf(states as unknown as Inputs) as unknown as Kept["states"],
-    fixed: repeat?.(fixed, prompts) ?? rowsOf(fixed),
-  };
-  await evaluate(leaves<Tensor>(kept as unknown as Tree<Tensor>).map(([, tensor]) => tensor));
-  return kept;
 }
 
 /** The batch with one token more in every row. */

@@ -3,7 +3,7 @@ import { beforeAll, describe, expect, test } from "vitest";
 import { openGolden } from "../../test/golden/read.ts";
 import { maxDifference } from "../../test/tiny.ts";
 import { openSeq2Seq } from "../checkpoints/open-seq2seq.ts";
-import { wordTokenizerConfig, wordTokenizerJson } from "../checkpoints/word-tokenizer.ts";
+import { wordTokenizerConfig, wordTokenizerJson } from "../checkpoints/tokenizer/word-tokenizer.ts";
 import { memoryFiles } from "../core/files.ts";
 import type { Files } from "../core/files.ts";
 import type { GenerateOptions, GeneratedToken } from "./generate.ts";

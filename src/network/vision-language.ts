@@ -2,7 +2,6 @@
 
 import type { Tree } from "../core/tree.ts";
 import { zeros } from "../runtime/index.ts";
-import { fromHost } from "../tensor/leaf.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import type { GenerateOptions, GeneratedToken } from "./generate.ts";
 import { generate, textsOf } from "./generate.ts";
@@ -13,6 +12,7 @@ import { Network } from "./network.ts";
 import type { PictureForm } from "./picture.ts";
 import { batchInputs, rowsOf, tokenBatch } from "./prompt.ts";
 import type { DecoderInputs, TokenBatch } from "./prompt.ts";
+import { gatherRows } from "./repeat-rows.ts";
 import { checkRow, tokenizerOf } from "./rows.ts";
 import type { Tap } from "./tap.ts";
 import type { Tokenizer } from "./tokenizer.ts";
@@ -133,10 +133,8 @@ export class VisionLanguageNetwork extends Network<VisionLanguageInput> {
       repeat: ({ features }: Inputs, prompts: readonly number[]): Inputs => {
         if (features === undefined) return {};
         const images = imagesOf(batch, this.config);
-        const order = Int32Array.from(prompts.flatMap((prompt) => images[prompt]!));
-        return {
-          features: features.gather(fromHost(order, { shape: [order.length], dtype: "int32" })),
-        };
+        const places = prompts.flatMap((prompt) => images[prompt]!);
+        return { features: gatherRows(features, places) };
       },
     };
     yield* generate(this, beginning, options);

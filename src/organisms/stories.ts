@@ -1,6 +1,6 @@
 // The first organism: a four-layer GPT-2 that has read the stories world.
 
-import { wordTokenizerConfig, wordTokenizerJson } from "../checkpoints/word-tokenizer.ts";
+import { wordTokenizerConfig, wordTokenizerJson } from "../checkpoints/tokenizer/word-tokenizer.ts";
 import { Rng } from "../core/rng.ts";
 import type { LanguageNetwork } from "../network/language.ts";
 import { tensor } from "../tensor/ops/creation.ts";

@@ -3,7 +3,7 @@
 import { familyOfKind } from "../architectures/index.ts";
 import type { DecoderFamily, ParamEntry } from "../architectures/family.ts";
 import { buildNetwork, saveNetwork } from "../checkpoints/load.ts";
-import { makeTokenizer } from "../checkpoints/tokenizer.ts";
+import { makeTokenizer } from "../checkpoints/tokenizer/tokenizer.ts";
 import type { Files } from "../core/files.ts";
 import { Rng } from "../core/rng.ts";
 import type { Tree } from "../core/tree.ts";

@@ -2,7 +2,7 @@
 
 import * as fc from "fast-check";
 
-import { applyChatTemplate } from "../../src/checkpoints/chat.ts";
+import { applyChatTemplate } from "../../src/checkpoints/chat/chat.ts";
 
 const parts = [
   ..."{{|}}|{%|%}|{#|#}|{%-|-%}|{{-|-}}".split("|"),

@@ -9,7 +9,7 @@ import { assembled } from "../../src/checkpoints/gguf/pieces.ts";
 import { integers } from "../../src/checkpoints/gguf/quants.ts";
 import { ggufTokenizer } from "../../src/checkpoints/gguf/tokenizer.ts";
 import { familyParts } from "../../src/checkpoints/load.ts";
-import { makeTokenizer } from "../../src/checkpoints/tokenizer.ts";
+import { makeTokenizer } from "../../src/checkpoints/tokenizer/tokenizer.ts";
 import type { Files } from "../../src/core/files.ts";
 import { memoryFiles } from "../../src/core/files.ts";
 import { damagedBytes } from "./bytes.ts";

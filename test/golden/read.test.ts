@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 
 import { openCheckpoint } from "../../src/checkpoints/checkpoint.ts";
-import { loadTokenizer } from "../../src/checkpoints/tokenizer.ts";
+import { loadTokenizer } from "../../src/checkpoints/tokenizer/tokenizer.ts";
 import { difference, goldensOf, readGolden, unpad } from "./read.ts";
 
 describe.each(await goldensOf("decoder"))("%s", async (name) => {

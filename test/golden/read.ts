@@ -4,7 +4,10 @@
 
 import { readSafetensors, writeSafetensors } from "../../src/checkpoints/safetensors.ts";
 import type { StoredTensor } from "../../src/checkpoints/safetensors.ts";
-import { wordTokenizerConfig, wordTokenizerJson } from "../../src/checkpoints/word-tokenizer.ts";
+import {
+  wordTokenizerConfig,
+  wordTokenizerJson,
+} from "../../src/checkpoints/tokenizer/word-tokenizer.ts";
 import { memoryFiles, readJson } from "../../src/core/files.ts";
 import type { Files } from "../../src/core/files.ts";
 import { NEVER } from "../../src/nn/masks.ts";

@@ -7,7 +7,7 @@ import { checkpointOf } from "../checkpoint.ts";
 import { decode } from "../dtypes.ts";
 import type { CheckpointSource } from "../load.ts";
 import type { ElementRange, StoredTensor } from "../safetensors.ts";
-import { makeTokenizer } from "../tokenizer.ts";
+import { makeTokenizer } from "../tokenizer/tokenizer.ts";
 import { configOf } from "./config.ts";
 import type { Config, GgufArchitecture } from "./config.ts";
 import { expertMixtures } from "./experts.ts";

@@ -1,7 +1,7 @@
 // How texts are cut before pairs are merged. llama.cpp stores only the name of the cutting; the patterns are those of the
 // networks' own tokenizers.
 
-import { llama3Words, qwenWords } from "../word-patterns.ts";
+import { llama3Words, qwenWords } from "../tokenizer/word-patterns.ts";
 
 /** A named cutting, as far as tokenizer.json describes it. */
 export interface PreTokenizer {

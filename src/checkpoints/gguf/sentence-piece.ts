@@ -1,4 +1,4 @@
-import { mergesOf } from "../bpe-merges.ts";
+import { mergesOf } from "../tokenizer/bpe-merges.ts";
 import { addedTokens, around, broken, idsByToken, tokenKinds } from "./vocabulary.ts";
 import type { Vocabulary } from "./vocabulary.ts";
 

@@ -3,7 +3,7 @@ import { expect, test } from "vitest";
 import golden from "../../../test/golden/gguf/tokenizers.json" with { type: "json" };
 import type { Tokenizer } from "../../network/tokenizer.ts";
 import { nodeFiles } from "../../runtime/node-files.ts";
-import { makeTokenizer } from "../tokenizer.ts";
+import { makeTokenizer } from "../tokenizer/tokenizer.ts";
 import { readGgufHeader } from "./header.ts";
 import type { MetadataValue } from "./reader.ts";
 import { ggufTokenizer } from "./tokenizer.ts";

@@ -1,6 +1,6 @@
 // Reads what test/golden/tokenizers/make.py wrote.
 
-import { makeTokenizer } from "../../../src/checkpoints/tokenizer.ts";
+import { makeTokenizer } from "../../../src/checkpoints/tokenizer/tokenizer.ts";
 import { readJson } from "../../../src/core/files.ts";
 import type { Tokenizer } from "../../../src/network/tokenizer.ts";
 import { openFolder } from "../../../src/runtime/open-folder.ts";

@@ -3,10 +3,10 @@
 import { BinaryReader } from "@bufbuild/protobuf/wire";
 import type { WireType } from "@bufbuild/protobuf/wire";
 
-import { PatchClampError } from "../core/errors.ts";
+import { PatchClampError } from "../../core/errors.ts";
 import { mergesOf } from "./bpe-merges.ts";
-import { contentOf } from "./tokenizer-specials.ts";
-import type { Json } from "./tokenizer-specials.ts";
+import { contentOf } from "./specials.ts";
+import type { Json } from "./specials.ts";
 
 /** `SentencePiece.Type` of sentencepiece_model.proto. */
 const CONTROL = 3;

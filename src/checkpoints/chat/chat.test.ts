@@ -1,10 +1,10 @@
 import { expect, test } from "vitest";
 
-import { readChats } from "../../test/golden/tokenizers/read.ts";
+import { readChats } from "../../../test/golden/tokenizers/read.ts";
 import { applyChatTemplate } from "./chat.ts";
 import type { ChatMessage, ChatOptions, ChatSource } from "./chat.ts";
-import { makeTokenizer } from "./tokenizer.ts";
-import { wordTokenizerJson } from "./word-tokenizer.ts";
+import { makeTokenizer } from "../tokenizer/tokenizer.ts";
+import { wordTokenizerJson } from "../tokenizer/word-tokenizer.ts";
 
 const { templates, cases, expected } = await readChats();
 

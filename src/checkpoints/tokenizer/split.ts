@@ -3,11 +3,11 @@
 
 import { z } from "zod";
 
-import { toByteCharacters } from "./tokenizer-bytes.ts";
-import { buildPart, patternSchema } from "./tokenizer-component.ts";
-import type { Builder } from "./tokenizer-component.ts";
-import { literal, regExpOf, wordCharacters } from "./tokenizer-pattern.ts";
-import type { AlignedText, Span } from "./tokenizer-text.ts";
+import { toByteCharacters } from "./bytes.ts";
+import { buildPart, patternSchema } from "./component.ts";
+import type { Builder } from "./component.ts";
+import { literal, regExpOf, wordCharacters } from "./pattern.ts";
+import type { AlignedText, Span } from "./text.ts";
 
 /** Splits a text; `isFirst` says whether it begins at the prompt's first unit. */
 export type Split = (text: AlignedText, isFirst: boolean) => AlignedText[];

@@ -1,10 +1,10 @@
-import { PatchClampError } from "../core/errors.ts";
-import { readJson } from "../core/files.ts";
-import type { Files } from "../core/files.ts";
+import { PatchClampError } from "../../core/errors.ts";
+import { readJson } from "../../core/files.ts";
+import type { Files } from "../../core/files.ts";
 import { sentencePieceJson } from "./sentencepiece.ts";
 import { isTiktoken, tiktokenJson } from "./tiktoken.ts";
-import { asObject } from "./tokenizer-specials.ts";
-import type { Json } from "./tokenizer-specials.ts";
+import { asObject } from "./specials.ts";
+import type { Json } from "./specials.ts";
 import { bpeJson, wordPieceJson } from "./vocabulary-files.ts";
 
 const where = "loadTokenizer";

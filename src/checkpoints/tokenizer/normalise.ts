@@ -4,11 +4,11 @@
 import { z } from "zod";
 
 import { charsmapNormaliser } from "./charsmap.ts";
-import { toByteCharacters } from "./tokenizer-bytes.ts";
-import { buildPart, patternSchema } from "./tokenizer-component.ts";
-import type { Builder } from "./tokenizer-component.ts";
-import { regExpOf } from "./tokenizer-pattern.ts";
-import type { AlignedText, Edit } from "./tokenizer-text.ts";
+import { toByteCharacters } from "./bytes.ts";
+import { buildPart, patternSchema } from "./component.ts";
+import type { Builder } from "./component.ts";
+import { regExpOf } from "./pattern.ts";
+import type { AlignedText, Edit } from "./text.ts";
 
 export type Normalise = (text: AlignedText) => AlignedText;
 

@@ -2,8 +2,8 @@
 
 import { z } from "zod";
 
-import { buildPart } from "./tokenizer-component.ts";
-import type { Builder } from "./tokenizer-component.ts";
+import { buildPart } from "./component.ts";
+import type { Builder } from "./component.ts";
 
 /** The ids that stand before and after a text. */
 export interface Surroundings {

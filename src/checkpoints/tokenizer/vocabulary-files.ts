@@ -1,7 +1,7 @@
 // Folders from before tokenizer.json: `vocab.json` with `merges.txt` (GPT-2, RoBERTa, OPT, Qwen 2) and `vocab.txt` (BERT).
 
-import { contentOf } from "./tokenizer-specials.ts";
-import type { Json } from "./tokenizer-specials.ts";
+import { contentOf } from "./specials.ts";
+import type { Json } from "./specials.ts";
 import { qwenWords, splitThenBytes } from "./word-patterns.ts";
 
 /**

@@ -3,10 +3,10 @@
 
 import { z } from "zod";
 
-import { buildPart } from "./tokenizer-component.ts";
-import type { Builder } from "./tokenizer-component.ts";
-import { BPE, Unigram, WordPiece } from "./tokenizer-library.ts";
-import type { Span } from "./tokenizer-text.ts";
+import { buildPart } from "./component.ts";
+import type { Builder } from "./component.ts";
+import { BPE, Unigram, WordPiece } from "./library.ts";
+import type { Span } from "./text.ts";
 
 /** A token and the units of the piece that it stands for; the id is undefined where there is no unknown token. */
 export interface ModelToken {

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 
 import { wordPieceJson } from "./vocabulary-files.ts";
-import { readJoiner } from "./tokenizer-pairs.ts";
+import { readJoiner } from "./pairs.ts";
 import { makeTokenizer } from "./tokenizer.ts";
 
 const special = (id: string, type_id: number): object => ({ SpecialToken: { id, type_id } });

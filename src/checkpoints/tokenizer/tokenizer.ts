@@ -1,17 +1,17 @@
 import { ZodError } from "zod";
 
-import { PatchClampError } from "../core/errors.ts";
-import { readJson } from "../core/files.ts";
-import type { Files } from "../core/files.ts";
-import type { Tokenizer } from "../network/tokenizer.ts";
-import { readTokenizerJson } from "./tokenizer-files.ts";
-import { readJoiner } from "./tokenizer-pairs.ts";
-import { buildPipeline } from "./tokenizer-pipeline.ts";
-import type { Pipeline } from "./tokenizer-pipeline.ts";
-import { asObject, contentOf, readSpecials } from "./tokenizer-specials.ts";
-import type { Json } from "./tokenizer-specials.ts";
+import { PatchClampError } from "../../core/errors.ts";
+import { readJson } from "../../core/files.ts";
+import type { Files } from "../../core/files.ts";
+import type { Tokenizer } from "../../network/tokenizer.ts";
+import { readTokenizerJson } from "./files.ts";
+import { readJoiner } from "./pairs.ts";
+import { buildPipeline } from "./pipeline.ts";
+import type { Pipeline } from "./pipeline.ts";
+import { asObject, contentOf, readSpecials } from "./specials.ts";
+import type { Json } from "./specials.ts";
 
-export { hasTokenizer } from "./tokenizer-files.ts";
+export { hasTokenizer } from "./files.ts";
 
 /**
  * Opens the tokenizer of a Hugging Face folder.

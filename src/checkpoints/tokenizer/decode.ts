@@ -2,10 +2,10 @@
 
 import { z } from "zod";
 
-import { bytesOfToken } from "./tokenizer-bytes.ts";
-import { buildPart, patternSchema } from "./tokenizer-component.ts";
-import type { Builder } from "./tokenizer-component.ts";
-import { regExpOf } from "./tokenizer-pattern.ts";
+import { bytesOfToken } from "./bytes.ts";
+import { buildPart, patternSchema } from "./component.ts";
+import type { Builder } from "./component.ts";
+import { regExpOf } from "./pattern.ts";
 
 /** One step: the parts of a text become other parts. */
 type Step = (parts: readonly string[]) => readonly string[];

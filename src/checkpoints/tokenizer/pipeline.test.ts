@@ -1,8 +1,8 @@
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 
-import { readTokenizers } from "../../test/golden/tokenizers/read.ts";
-import type { Tokenizer } from "../network/tokenizer.ts";
+import { readTokenizers } from "../../../test/golden/tokenizers/read.ts";
+import type { Tokenizer } from "../../network/tokenizer.ts";
 
 const { texts, all } = await readTokenizers();
 

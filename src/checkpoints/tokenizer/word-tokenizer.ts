@@ -1,4 +1,4 @@
-import { PatchClampError } from "../core/errors.ts";
+import { PatchClampError } from "../../core/errors.ts";
 
 /** The tokens that every word tokenizer begins with; their ids are 0 to 3. */
 const specialTokens = ["<unk>", "<pad>", "<bos>", "<eos>"] as const;

@@ -1,4 +1,4 @@
-import type { AlignedText } from "./tokenizer-text.ts";
+import type { AlignedText } from "./text.ts";
 
 /**
  * GPT-2's alphabet: the character that stands for each byte in a byte-level vocabulary.

@@ -1,8 +1,8 @@
 // Chat templates: Jinja programs from a checkpoint that turn messages into the prompt that its network was trained on.
 
-import { PatchClampError } from "../core/errors.ts";
-import type { Tokenizer } from "../network/tokenizer.ts";
-import { render } from "./chat-interpreter.ts";
+import { PatchClampError } from "../../core/errors.ts";
+import type { Tokenizer } from "../../network/tokenizer.ts";
+import { render } from "./interpreter.ts";
 import { strftime } from "./strftime.ts";
 
 /** One message; templates may read further fields, such as `tool_calls` and `name`. All of it is JSON. */

@@ -2,10 +2,10 @@
 
 import { z } from "zod";
 
-import type { Normalise } from "./tokenizer-normalise.ts";
-import { literal, wordCharacters } from "./tokenizer-pattern.ts";
-import { AlignedText } from "./tokenizer-text.ts";
-import type { Span } from "./tokenizer-text.ts";
+import type { Normalise } from "./normalise.ts";
+import { literal, wordCharacters } from "./pattern.ts";
+import { AlignedText } from "./text.ts";
+import type { Span } from "./text.ts";
 
 export const addedTokenSchema = z.object({
   id: z.int().min(0),

@@ -1,15 +1,15 @@
 import { z } from "zod";
 
-import { PatchClampError } from "../core/errors.ts";
-import type { DecodeOptions, EncodedText, EncodeOptions } from "../network/tokenizer.ts";
-import { addedTokenSchema, buildSections } from "./tokenizer-added.ts";
-import type { AddedToken } from "./tokenizer-added.ts";
-import { buildDecoder, withoutSpacesBeforeMarks } from "./tokenizer-decode.ts";
-import { buildModel } from "./tokenizer-model.ts";
-import { buildNormaliser } from "./tokenizer-normalise.ts";
-import { buildSplitter } from "./tokenizer-split.ts";
-import { readSurroundings } from "./tokenizer-template.ts";
-import type { Span } from "./tokenizer-text.ts";
+import { PatchClampError } from "../../core/errors.ts";
+import type { DecodeOptions, EncodedText, EncodeOptions } from "../../network/tokenizer.ts";
+import { addedTokenSchema, buildSections } from "./added.ts";
+import type { AddedToken } from "./added.ts";
+import { buildDecoder, withoutSpacesBeforeMarks } from "./decode.ts";
+import { buildModel } from "./model.ts";
+import { buildNormaliser } from "./normalise.ts";
+import { buildSplitter } from "./split.ts";
+import { readSurroundings } from "./template.ts";
+import type { Span } from "./text.ts";
 
 /** What a `tokenizer.json` says, able to run. */
 export interface Pipeline {

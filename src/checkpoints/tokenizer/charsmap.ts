@@ -1,4 +1,4 @@
-import type { AlignedText, Edit } from "./tokenizer-text.ts";
+import type { AlignedText, Edit } from "./text.ts";
 
 /**
  * SentencePiece's table of replacements, as Python's `tokenizers` applies it.

@@ -1,10 +1,10 @@
 // tiktoken's file: a line for every token, its bytes in base64 and its rank.
 
-import { PatchClampError } from "../core/errors.ts";
+import { PatchClampError } from "../../core/errors.ts";
 import { mergesOf } from "./bpe-merges.ts";
-import { byteCharacters } from "./tokenizer-bytes.ts";
-import { asObject } from "./tokenizer-specials.ts";
-import type { Json } from "./tokenizer-specials.ts";
+import { byteCharacters } from "./bytes.ts";
+import { asObject } from "./specials.ts";
+import type { Json } from "./specials.ts";
 import { beginningWith } from "./vocabulary-files.ts";
 import { llama3Words, qwenWords, splitThenBytes } from "./word-patterns.ts";
 

@@ -1,8 +1,12 @@
 import { expect, test } from "vitest";
 
-import { readFileIds, readTokenizers, tokenizerFolder } from "../../test/golden/tokenizers/read.ts";
-import { memoryFiles } from "../core/files.ts";
-import type { Tokenizer } from "../network/tokenizer.ts";
+import {
+  readFileIds,
+  readTokenizers,
+  tokenizerFolder,
+} from "../../../test/golden/tokenizers/read.ts";
+import { memoryFiles } from "../../core/files.ts";
+import type { Tokenizer } from "../../network/tokenizer.ts";
 import { hasTokenizer, loadTokenizer } from "./tokenizer.ts";
 
 const { texts, all } = await readTokenizers();

@@ -1,7 +1,7 @@
 import type { z } from "zod";
 
-import type { patternSchema } from "./tokenizer-component.ts";
-import { SplitPreTokenizer } from "./tokenizer-library.ts";
+import type { patternSchema } from "./component.ts";
+import { SplitPreTokenizer } from "./library.ts";
 
 type PatternJson = z.output<typeof patternSchema>;
 

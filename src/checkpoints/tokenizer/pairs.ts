@@ -2,10 +2,10 @@
 
 import { z } from "zod";
 
-import { PatchClampError } from "../core/errors.ts";
-import type { EncodedPair } from "../network/tokenizer.ts";
-import { buildPart } from "./tokenizer-component.ts";
-import type { Builder } from "./tokenizer-component.ts";
+import { PatchClampError } from "../../core/errors.ts";
+import type { EncodedPair } from "../../network/tokenizer.ts";
+import { buildPart } from "./component.ts";
+import type { Builder } from "./component.ts";
 
 /** Joins the tokens of two texts. */
 export type Joiner = (first: readonly number[], second: readonly number[]) => EncodedPair;

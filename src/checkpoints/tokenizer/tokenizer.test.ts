@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 
-import { memoryFiles } from "../core/files.ts";
+import { memoryFiles } from "../../core/files.ts";
 import { loadTokenizer, makeTokenizer } from "./tokenizer.ts";
 
 /** Bytes as GPT-2 writes them (Ġ is a space), two merges, and a special token that is not at the end. */

@@ -1,4 +1,4 @@
-import type { PipelineOptions } from "./tokenizer-pipeline.ts";
+import type { PipelineOptions } from "./pipeline.ts";
 
 /** A JSON object that nobody has looked at yet. */
 export type Json = Readonly<Record<string, unknown>>;
