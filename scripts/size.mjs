@@ -9,7 +9,7 @@ import { parseSync } from "oxc-parser";
 import { root } from "./process.mjs";
 
 /** The folders that make the engine, and how many code lines they may have together. */
-const BUDGET = { folders: ["core", "tensor", "onnx", "runtime"], lines: 6000 };
+const BUDGET = { folders: ["core", "tensor", "onnx", "runtime"], lines: 6500 };
 
 /**
  * Counts the lines that hold code: not the blank ones, and not those with nothing but comments.

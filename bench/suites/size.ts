@@ -26,7 +26,7 @@ export function size(): Suite {
       peerName: "bar",
     };
   };
-  const bar = "at most 6,000 code lines";
+  const bar = "within the budget of scripts/size.mjs";
   return {
     entries: [{ name: "core", unit: "lines", bar, target: 1, rounds: 1, seconds: 0, prepare }],
   };
