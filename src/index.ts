@@ -13,6 +13,10 @@ export {
   type LoadOptions,
   type NetworkToSave,
 } from "./checkpoints/load.ts";
+export { openAudio } from "./checkpoints/open-audio.ts";
+export { openEncoder } from "./checkpoints/open-encoder.ts";
+export { openSeq2Seq } from "./checkpoints/open-seq2seq.ts";
+export { openVision } from "./checkpoints/open-vision.ts";
 export { applyChatTemplate, type ChatMessage, type ChatOptions } from "./checkpoints/chat/chat.ts";
 export { hubFiles, type HubOptions, type HubProgress } from "./checkpoints/hub/hub.ts";
 export { directoryFiles, pickedFiles } from "./checkpoints/picked-files.ts";

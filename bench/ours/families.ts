@@ -14,8 +14,8 @@ import { prompt } from "../weights.ts";
 import { writeCheckpoint } from "./checkpoint-files.ts";
 
 const GOLDENS = path.join(root, "test", "golden");
-export const BATCH = 8;
-export const POS = 64;
+const BATCH = 8;
+const POS = 64;
 
 /** A golden with weights that are made from their names. */
 export interface FamilyCheckpoint {

@@ -57,7 +57,7 @@ function numbers(name: string, size: number, width: number): Uint8Array {
 }
 
 /** Opens a checkpoint anew. */
-export async function openBench(folder: string): Promise<LanguageNetwork> {
+async function openBench(folder: string): Promise<LanguageNetwork> {
   await configure({ threads: THREADS });
   return loadNetwork(folder, { check: false });
 }

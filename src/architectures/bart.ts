@@ -52,7 +52,7 @@ export interface BartParams {
 const RESERVED_POSITIONS = 2;
 
 /** Reads a source, [batch, source, dModel]. */
-export function bartEncoder(
+function bartEncoder(
   { embed, encoder }: BartParams,
   inputs: SourceInputs,
   tap: Tap,
@@ -68,7 +68,7 @@ export function bartEncoder(
 }
 
 /** Predicts the next token of a target, [batch, pos, dVocab]. */
-export function bartDecoder(
+function bartDecoder(
   { embed, decoder, unembed, logitsBias }: BartParams,
   inputs: TargetInputs,
   tap: Tap,

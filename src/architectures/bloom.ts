@@ -39,12 +39,7 @@ export interface BloomParams {
 }
 
 /** Reads tokens into logits, [batch, pos, dVocab]. */
-export function bloom(
-  params: BloomParams,
-  inputs: DecoderInputs,
-  tap: Tap,
-  config: BloomConfig,
-): Tensor {
+function bloom(params: BloomParams, inputs: DecoderInputs, tap: Tap, config: BloomConfig): Tensor {
   const norm = layerNorm(config.epsilon);
   const context = { inputs, config, mask: alibiBias(inputs, alibiSlopes(config.nHeads)) };
   const embedded = embedding(inputs.tokens, params.embed);

@@ -40,12 +40,7 @@ interface BlockParams {
 export type GemmaParams = RotaryParams<BlockParams>;
 
 /** Reads tokens into logits, [batch, pos, dVocab]. */
-export function gemma(
-  params: GemmaParams,
-  inputs: DecoderInputs,
-  tap: Tap,
-  config: GemmaConfig,
-): Tensor {
+function gemma(params: GemmaParams, inputs: DecoderInputs, tap: Tap, config: GemmaConfig): Tensor {
   const { layers, dModel, epsilon, logitCap } = config;
   const views = new Map([...new Set(layers)].map((kind) => [kind, viewOf(kind, inputs)]));
   let x = tap("embed", embedding(inputs.tokens, params.embed).mul(Math.sqrt(dModel)));

@@ -123,7 +123,7 @@ function mambaLayer(
 }
 
 /** Reads tokens into logits, [batch, pos, dVocab]. */
-export const mamba = stateSpaceNetwork(mambaLayer);
+const mamba = stateSpaceNetwork(mambaLayer);
 
 /** Where the parameters of a network of state spaces lie; `layer` lists those of one layer. */
 export function stateSpaceLayout(

@@ -128,7 +128,7 @@ function normByGroup(
 }
 
 /** Reads tokens into logits, [batch, pos, dVocab]. */
-export const mamba2 = stateSpaceNetwork(mamba2Layer);
+const mamba2 = stateSpaceNetwork(mamba2Layer);
 
 /** The family that config.json calls `Mamba2ForCausalLM`. */
 export const mamba2Family: DecoderFamily<Mamba2Config> = {

@@ -39,12 +39,7 @@ export interface NeoxParams {
 }
 
 /** Reads tokens into logits, [batch, pos, dVocab]. */
-export function neox(
-  params: NeoxParams,
-  inputs: DecoderInputs,
-  tap: Tap,
-  config: NeoxConfig,
-): Tensor {
+function neox(params: NeoxParams, inputs: DecoderInputs, tap: Tap, config: NeoxConfig): Tensor {
   const rotate = ropeTurn(inputs, config.rope);
   let x = tap("embed", embedding(inputs.tokens, params.embed));
   for (const [i, block] of params.blocks.entries()) {

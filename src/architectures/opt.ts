@@ -40,7 +40,7 @@ export interface OptParams {
 const RESERVED_POSITIONS = 2;
 
 /** Reads tokens into logits, [batch, pos, dVocab]. */
-export function opt(params: OptParams, inputs: DecoderInputs, tap: Tap, config: OptConfig): Tensor {
+function opt(params: OptParams, inputs: DecoderInputs, tap: Tap, config: OptConfig): Tensor {
   const { tokens, positions } = inputs;
   const { projectIn, projectOut, lnFinal } = params;
   const tokenEmbed = embedding(tokens, params.embed);

@@ -35,7 +35,7 @@ export interface PhiParams {
 }
 
 /** Reads tokens into logits, [batch, pos, dVocab]. */
-export function phi(params: PhiParams, inputs: DecoderInputs, tap: Tap, config: PhiConfig): Tensor {
+function phi(params: PhiParams, inputs: DecoderInputs, tap: Tap, config: PhiConfig): Tensor {
   const rotate = ropeTurn(inputs, config.rope);
   let x = tap("embed", embedding(inputs.tokens, params.embed));
   for (const [i, block] of params.blocks.entries()) {

@@ -41,7 +41,7 @@ export interface StableLmParams {
 }
 
 /** Reads tokens into logits, [batch, pos, dVocab]. */
-export function stablelm(
+function stablelm(
   params: StableLmParams,
   inputs: DecoderInputs,
   tap: Tap,

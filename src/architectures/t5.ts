@@ -49,7 +49,7 @@ export interface T5Params {
 }
 
 /** Reads a source, [batch, source, dModel]. */
-export function t5Encoder(
+function t5Encoder(
   { embed, encoder }: T5Params,
   { tokens, positions, mask }: SourceInputs,
   tap: Tap,
@@ -66,7 +66,7 @@ export function t5Encoder(
 }
 
 /** Predicts the next token of a target, [batch, pos, dVocab]. */
-export function t5Decoder(
+function t5Decoder(
   { embed, decoder, unembed }: T5Params,
   inputs: TargetInputs,
   tap: Tap,

@@ -58,7 +58,7 @@ export interface Wav2vec2Params {
 }
 
 /** Hears samples: last hidden states, [batch, pos, dModel], and scores of letters where there is a head. */
-export function wav2vec2(
+function wav2vec2(
   params: Wav2vec2Params,
   inputs: AudioInputs,
   tap: Tap,

@@ -42,7 +42,7 @@ export interface AudioParts<Config extends AudioConfig> {
 }
 
 /** Makes a network that listens from its parts, for parameters that come from elsewhere than a folder. */
-export function buildAudio<Config extends AudioConfig>(parts: AudioParts<Config>): AudioNetwork {
+function buildAudio<Config extends AudioConfig>(parts: AudioParts<Config>): AudioNetwork {
   const { name, family, config, params, samples } = parts;
   const { absent, meanings } = family;
   return new AudioNetwork({

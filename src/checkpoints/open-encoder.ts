@@ -44,9 +44,7 @@ export interface EncoderParts<Config extends EncoderConfig> {
 }
 
 /** Makes a text encoder of a family from its parts, for parameters that come from elsewhere than a folder. */
-export function buildEncoder<Config extends EncoderConfig>(
-  parts: EncoderParts<Config>,
-): EncoderNetwork {
+function buildEncoder<Config extends EncoderConfig>(parts: EncoderParts<Config>): EncoderNetwork {
   const { name, family, config, params, tokenizer, sentences } = parts;
   const { absent, meanings } = family;
   return new EncoderNetwork({

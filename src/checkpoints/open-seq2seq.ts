@@ -56,9 +56,7 @@ export interface Seq2SeqParts<Config extends Seq2SeqConfig> {
 }
 
 /** Makes an encoder-decoder of a family from its parts, for parameters that come from elsewhere than a folder. */
-export function buildSeq2Seq<Config extends Seq2SeqConfig>(
-  parts: Seq2SeqParts<Config>,
-): Seq2SeqNetwork {
+function buildSeq2Seq<Config extends Seq2SeqConfig>(parts: Seq2SeqParts<Config>): Seq2SeqNetwork {
   const { name, family, config, params, tokenizer } = parts;
   const { absent, meanings } = family;
   return new Seq2SeqNetwork({

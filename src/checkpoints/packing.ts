@@ -4,7 +4,7 @@ import type { ParamEntry } from "../architectures/family.ts";
 import { sizeOf } from "../tensor/tensor.ts";
 
 /** The tree's layout of everything that shares the file's tensor. */
-export function wholeShape({ shape, stack, part, turn }: ParamEntry): number[] {
+function wholeShape({ shape, stack, part, turn }: ParamEntry): number[] {
   const rows = part?.total ?? shape[0]! * (turn?.of ?? 1);
   const one = shape.length === 0 ? [] : shape.with(0, rows);
   return stack === undefined ? one : [stack.of, ...one];

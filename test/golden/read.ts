@@ -1,5 +1,3 @@
-/// <reference types="vite/client" />
-
 // Reads what test/golden/make.py wrote. Site names, shapes and meanings are described there.
 
 import { readSafetensors, writeSafetensors } from "../../src/checkpoints/safetensors.ts";
@@ -14,6 +12,13 @@ import { NEVER } from "../../src/nn/masks.ts";
 import { openFolder } from "../../src/runtime/open-folder.ts";
 import type { WeightRecipe } from "./weights.ts";
 import { madeUp } from "./weights.ts";
+
+declare global {
+  interface ImportMeta {
+    /** The modules whose paths match, by path; the test runner fills it in. */
+    readonly glob: (pattern: string) => Readonly<Record<string, () => Promise<unknown>>>;
+  }
+}
 
 /** What a golden is of, as its recipe says. */
 export type GoldenKind = "audio" | "decoder" | "encoder" | "seq2seq" | "vision" | "vision-language";
