@@ -107,6 +107,7 @@ test("run --json gives the tokens that generate gives", async () => {
 });
 
 test("run --count --log-probabilities --json gives what generate gives", async () => {
+  const prompt = ["run", network, "1,5,9", "--ids", "--max-tokens", "4"];
   const sampling = [
     "--temperature",
     "1.5",
@@ -118,10 +119,8 @@ test("run --count --log-probabilities --json gives what generate gives", async (
     "0.95",
   ];
   const penalties = ["--presence-penalty", "1", "--frequency-penalty", "0.5"];
-  const { stdout, stderr } = await cli(
-    ...["run", network, "1,5,9", "--ids", "--max-tokens", "4", "--count", "2", "--json"],
-    ...["--log-probabilities", "2", "--repetition-penalty", "1.2", ...sampling, ...penalties],
-  );
+  const more = ["--repetition-penalty", "1.2", "--count", "2", "--log-probabilities", "2"];
+  const { stdout, stderr } = await cli(...prompt, ...sampling, ...penalties, ...more, "--json");
   const { continuations, generated } = JSON.parse(stdout) as {
     continuations: { text: string; generated: Likely[] }[];
     generated: Likely[];
@@ -129,9 +128,16 @@ test("run --count --log-probabilities --json gives what generate gives", async (
   const net = await openNetwork(nodeFiles(network));
   const expected: Likely[][] = [[], []];
   for await (const { row, id, logProbability, alternatives } of net.generate([1, 5, 9], {
-    ...{ maxTokens: 4, count: 2, logProbabilities: 2, temperature: 1.5, seed: 3 },
-    ...{ minP: 0.01, typicalP: 0.95, repetitionPenalty: 1.2 },
-    ...{ presencePenalty: 1, frequencyPenalty: 0.5 },
+    maxTokens: 4,
+    count: 2,
+    logProbabilities: 2,
+    temperature: 1.5,
+    seed: 3,
+    minP: 0.01,
+    typicalP: 0.95,
+    repetitionPenalty: 1.2,
+    presencePenalty: 1,
+    frequencyPenalty: 0.5,
   })) {
     expected[row]!.push({ id, logProbability, alternatives: [...alternatives] });
   }

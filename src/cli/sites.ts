@@ -10,7 +10,7 @@ import { openAny } from "./network.ts";
 import { networkOperand, text } from "./options.ts";
 
 /** Axes whose length depends on the prompt. */
-const openAxes = new Set(["batch", "pos", "query", "key"]);
+const openAxes = new Set(["batch", "pos", "query", "key", "source", "time"]);
 
 /** A site as `--json` shows it: `shape` holds a name where the length depends on the prompt. */
 interface ListedSite {

@@ -42,7 +42,7 @@ export async function repeatRows(
     ...rowsOf({ keys, values, states }),
     fixed: repeat?.(fixed, prompts) ?? rowsOf(fixed),
   };
-  const all = leaves<Tensor>(carried as unknown as Tree<Tensor>);
+  const all = leaves<Tensor>(carried);
   await evaluate(all.map(([, tensor]) => tensor));
   return carried;
 }

@@ -118,7 +118,9 @@ function printTable({ columns, rows }: TableSection, width: number, pen: Pen): s
   const heads = columns.map(withUnit);
   const natural = columns.map((_, j) => Math.max(1, ...[heads[j]!, ...texts[j]!].map(widthOf)));
   const least = columns.map(({ align }, j) =>
-    align === "left" ? Math.min(12, natural[j]!) : Math.max(4, ...texts[j]!.map(widthOf)),
+    align === "left"
+      ? Math.min(Math.max(12, Math.min(longestWord(texts[j]!), width / 2)), natural[j]!)
+      : Math.max(4, ...texts[j]!.map(widthOf)),
   );
   const widths = narrowed(natural, least, width);
   // The first column names the rows, so it stands at the left of every block.
@@ -142,7 +144,8 @@ function printTable({ columns, rows }: TableSection, width: number, pen: Pen): s
 }
 
 /**
- * Widths that fit: the widest column gives way first, columns of text down to 12, columns of numbers down to the numbers.
+ * Widths that fit: the widest column gives way first, columns of text down to their longest word (a name that is cut cannot be
+ * copied), columns of numbers down to the numbers.
  * Where that is not enough, columns keep their widths up to half the terminal, and the table will be folded.
  */
 function narrowed(natural: readonly number[], least: readonly number[], width: number): number[] {
@@ -157,6 +160,10 @@ function narrowed(natural: readonly number[], least: readonly number[], width: n
     widths[spare.reduce((most, j) => (widths[j]! > widths[most]! ? j : most))]! -= 1;
   }
   return widths;
+}
+
+function longestWord(texts: readonly string[]): number {
+  return Math.max(0, ...texts.flatMap((text) => text.split(" ").map(widthOf)));
 }
 
 function printTextPairs(section: TextPairsSection, width: number, pen: Pen): string[] {
