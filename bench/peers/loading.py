@@ -8,7 +8,8 @@ def read_all(file):
     from safetensors.torch import load_file
 
     def work():
-        return sum(float(tensor.float().max()) for tensor in load_file(file).values())
+        weights = [tensor.float() for tensor in load_file(file).values()]
+        return sum(float(weight.max()) for weight in weights)
 
     return work, f"safetensors {version('safetensors')}, PyTorch {version('torch')}", lambda total: [total]
 

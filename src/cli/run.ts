@@ -1,10 +1,16 @@
 // `patchclamp run`: continue a prompt, and look at what comes next layer by layer.
 
+import { basename, dirname } from "node:path";
+
 import { Chalk } from "chalk";
 
+import { loadInterventions } from "../checkpoints/values/index.ts";
+import type { InterventionSet } from "../checkpoints/values/index.ts";
 import type { GenerateOptions } from "../network/generate.ts";
+import type { InterventionOptions } from "../network/interventions.ts";
 import type { LanguageNetwork } from "../network/language.ts";
 import type { Alternative } from "../network/sampling/likelihood.ts";
+import { nodeFiles } from "../runtime/node-files.ts";
 import { bars, report, table, text } from "../report/index.ts";
 import type { Report, Section } from "../report/index.ts";
 import { command } from "./command.ts";
@@ -51,7 +57,7 @@ interface Continuation {
 async function continuePrompt(
   net: LanguageNetwork,
   { ids }: ReadPrompt,
-  options: GenerateOptions,
+  options: GenerateOptions & InterventionOptions,
   write: (piece: string) => void,
 ): Promise<Continuation[]> {
   const written = Array.from({ length: options.count ?? 1 }, (): Continuation => ({
@@ -85,6 +91,16 @@ function gapBefore(
   const ids = generated.map(({ id }) => id);
   const [whole, alone] = [addedText(net, prompt, ids), addedText(net, [], ids)];
   return whole.endsWith(alone) ? whole.slice(0, whole.length - alone.length) : "";
+}
+
+/** The interventions of files. */
+async function readSets(paths: readonly string[]): Promise<InterventionSet[]> {
+  const sets: InterventionSet[] = [];
+  for (const path of paths) {
+    const { set } = await loadInterventions(nodeFiles(dirname(path)), basename(path));
+    sets.push(set);
+  }
+  return sets;
 }
 
 /** What comes next, and how it came about. */
@@ -158,6 +174,8 @@ export const run = command({
     count: number("n", "continuations, drawn apart from each other", 1),
     logProbabilities: optionalNumber("n", "show log-probabilities and the n likeliest tokens"),
     seed: number("n", "seed of the draws", 0),
+    interventions: texts("file", "steer with the interventions in these files, in turn"),
+    strength: number("x", "how much of every intervention is made", 1),
     lens: flag("show the likeliest next tokens, and what each layer expects"),
     ids: flag("the prompt is a list of token ids, such as 2,17,9"),
     chat: flag("the prompt is a message: write it as the network's chat template says"),
@@ -170,7 +188,7 @@ export const run = command({
     'run "Mira and Tomo were at the park. Mira gave a red cup to" --lens --max-tokens 1',
   ],
   run: async ({ host, operands, options, print, show, note }) => {
-    const { ids: isIds, chat, system, lens, maxTokens, stop, ...sampling } = options;
+    const { ids: isIds, chat, system, lens, maxTokens, stop, interventions, ...sampling } = options;
     const net = await openLanguage(host, operands["network"]!);
     const prompt = readPrompt(net, operands["prompt"]!, {
       isIds,
@@ -182,6 +200,7 @@ export const run = command({
     const given = {
       ...sampling,
       stopStrings: stop,
+      interventions: await readSets(interventions),
       ...(maxTokens === undefined ? {} : { maxTokens }),
     };
     const continuations = await continuePrompt(net, prompt, given, print);

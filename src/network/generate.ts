@@ -6,6 +6,7 @@ import type { Tree } from "../core/tree.ts";
 import { leaves } from "../core/tree.ts";
 import { compile, evaluate } from "../tensor/evaluate.ts";
 import type { Tensor } from "../tensor/tensor.ts";
+import type { Woven } from "./interventions.ts";
 import type { Edits, Inputs } from "./network.ts";
 import type { DecoderCache, DecoderConfig, DecoderInputs, Revision, TokenBatch } from "./prompt.ts";
 import { batchInputs } from "./prompt.ts";
@@ -84,6 +85,8 @@ export interface Beginning {
   readonly predict: (inputs: DecoderInputs, fixed: Inputs, tap: Tap) => Tensor;
   /** Makes, in the first pass, what is the same for all passes. Default: nothing. */
   readonly prepare?: (tap: Tap) => Inputs;
+  /** Changes values in all passes, before `edit` does. Default: nothing. */
+  readonly woven?: Woven | undefined;
   /** Makes of it what rows need, of which row i goes on with prompt `prompts[i]`. Default: what it has for the prompt. */
   readonly repeat?: (fixed: Inputs, prompts: readonly number[]) => Inputs;
 }
@@ -199,25 +202,29 @@ function openRows(net: Writer, { ids, lengths }: TokenBatch, options: GenerateOp
 /** Reads a batch of growing rows, as far as it can without reading a token twice. */
 class Reader {
   readonly #form: PassForm;
-  readonly #decode: (inputs: StepInputs, fixed: Inputs) => Promise<PassResult>;
+  readonly #decode: (step: StepInputs, fixed: Inputs, weave: Weave) => Promise<PassResult>;
   readonly #revisions: Revision[] = [];
   #batch!: TokenBatch;
   #cache!: RowCache;
   #fixed: Inputs | undefined;
+  #memory: Inputs = {};
   /** What the last step found, which the cache does not hold yet. */
   #latest: PassResult | undefined;
 
   constructor(form: Omit<PassForm, "revise">) {
     this.#form = { ...form, revise: (revision) => this.#revise(revision) };
-    this.#decode = compile((inputs: StepInputs, fixed: Inputs) =>
-      stepPass(this.#form, inputs, fixed),
+    this.#decode = compile((step: StepInputs, fixed: Inputs, weave: Weave) =>
+      stepPass(this.#form, step, { fixed, weave }),
     );
   }
 
   /** Reads whole rows, each of which `count` rows go on with. */
   async start(batch: TokenBatch, count = 1): Promise<PassResult> {
-    const result = await promptPass(this.#form, batch, this.#fixed);
+    const { woven } = this.#form;
+    const weave = { inputs: woven?.whole(batch) ?? {}, memory: {} };
+    const result = await promptPass(this.#form, batch, { fixed: this.#fixed, weave });
     const prompts = promptsOfRows(batch.ids.length, count);
+    if (count > 1) woven?.repeat(prompts);
     const kept = count === 1 ? result : await repeatRows(result, prompts, this.#form.repeat);
     this.#batch = {
       ...batch,
@@ -225,6 +232,7 @@ class Reader {
       lengths: prompts.map((of) => batch.lengths[of]!),
     };
     this.#fixed = kept.fixed;
+    this.#memory = kept.memory;
     this.#cache = await RowCache.of(this.#batch, kept);
     this.#latest = undefined;
     return result;
@@ -235,7 +243,9 @@ class Reader {
     this.#batch = extended(this.#batch, next);
     if (isRevised(this.#revisions, this.#batch.lengths)) return this.start(this.#batch);
     if (this.#latest !== undefined) await this.#cache.append(this.#latest);
-    this.#latest = await this.#decode(this.#cache.stepInputs(next), this.#fixed!);
+    const weave = { inputs: this.#form.woven?.step(this.#batch) ?? {}, memory: this.#memory };
+    this.#latest = await this.#decode(this.#cache.stepInputs(next), this.#fixed!, weave);
+    this.#memory = this.#latest.memory;
     return this.#latest;
   }
 
@@ -313,8 +323,8 @@ function rowOf(logits: Float32Array, row: number, dVocab: number): Float32Array 
 }
 
 /** Runs the prompt: everything a decoding step needs, and the logits of the last position. */
-async function promptPass(form: PassForm, batch: TokenBatch, fixed?: Inputs): Promise<PassResult> {
-  const nothing = { past: () => undefined, state: () => undefined, fixed };
+async function promptPass(form: PassForm, batch: TokenBatch, around: Around): Promise<PassResult> {
+  const nothing = { past: () => undefined, state: () => undefined, ...around };
   const result = tracePass(form, { ...batchInputs(batch), ...nothing });
   await evaluate(leaves<Tensor>(result as unknown as Tree<Tensor>).map(([, tensor]) => tensor));
   return result;
@@ -323,25 +333,44 @@ async function promptPass(form: PassForm, batch: TokenBatch, fixed?: Inputs): Pr
 function stepPass(
   form: PassForm,
   { keys, values, states, ...inputs }: StepInputs,
-  fixed: Inputs,
+  around: Around,
 ): PassResult {
   return tracePass(form, {
     ...inputs,
     past: (layer) => ({ k: keys[layer]!, v: values[layer]! }),
     state: (layer) => states[layer],
-    fixed,
+    ...around,
   });
 }
 
-/** What one pass reads: new tokens, what is kept of earlier ones, and what is the same for all passes but the first. */
-interface PassInputs extends Omit<DecoderInputs, "cache">, Pick<DecoderCache, "past" | "state"> {
-  readonly fixed?: Inputs | undefined;
+/** What interventions read in a pass: their numbers, and what their conditions remember of the pass before. */
+interface Weave {
+  readonly inputs: Inputs;
+  readonly memory: Inputs;
 }
 
+/** What a pass reads beside its tokens. */
+interface Around {
+  /** What is the same for all passes but the first, which makes it. */
+  readonly fixed: Inputs | undefined;
+  readonly weave: Weave;
+}
+
+/** What one pass reads: new tokens, what is kept of earlier ones, and what is around. */
+interface PassInputs
+  extends Omit<DecoderInputs, "cache">, Pick<DecoderCache, "past" | "state">, Around {}
+
 function tracePass(
-  { predict, prepare, edits, capture, revise }: PassForm,
-  { past, state: stateOf, fixed: given, ...inputs }: PassInputs,
+  { predict, prepare, edits, woven, capture, revise }: PassForm,
+  { past, state: stateOf, fixed: given, weave, ...inputs }: PassInputs,
 ): PassResult {
+  const memory: Record<string, Tensor> = {};
+  const all = woven?.editsBefore(edits, weave.inputs, {
+    recall: (name) => weave.memory[name],
+    keep: (name, state) => {
+      memory[name] = state;
+    },
+  });
   const keys: Record<string, Tensor> = {};
   const values: Record<string, Tensor> = {};
   const states: Record<string, readonly Tensor[]> = {};
@@ -357,7 +386,7 @@ function tracePass(
     },
     revise,
   };
-  const { tap, sites } = recordingTap({ edits });
+  const { tap, sites } = recordingTap({ edits: all ?? edits });
   const fixed = given ?? prepare?.(tap) ?? {};
   const logits = tap("logits", predict({ ...inputs, cache }, fixed, tap));
   return {
@@ -366,6 +395,7 @@ function tracePass(
     values,
     states,
     fixed,
+    memory,
     activations: Object.fromEntries(
       capture.filter((site) => sites.has(site)).map((site) => [site, sites.get(site)!]),
     ),

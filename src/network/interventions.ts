@@ -1,14 +1,25 @@
 // Interventions of `values/` as edits of a network's passes.
 
-import { interventionSet, planInterventions, planRows } from "../values/index.ts";
+import {
+  interventionSet,
+  placesOf,
+  planInterventions,
+  planRows,
+  stepPlaces,
+} from "../values/index.ts";
 import type {
+  ConditionMemory,
   InterventionInput,
   InterventionPlan,
   InterventionSet,
   InterventionSetInput,
+  Places,
+  PlanInputs,
 } from "../values/index.ts";
 import type { LanguageNetwork } from "./language.ts";
+import type { TokenBatch } from "./prompt.ts";
 import { selectSites } from "./sites.ts";
+import type { Edit } from "./tap.ts";
 
 /** What steers: a set of interventions, as a file holds it, or one intervention. */
 export type Steering = InterventionSet | InterventionSetInput | InterventionInput;
@@ -53,6 +64,53 @@ export function planFor(
       options,
     );
   return shared.length === 0 ? undefined : planInterventions(shared, options);
+}
+
+/** The interventions of a generation: what they read in its passes. */
+export class Woven {
+  readonly #plan: InterventionPlan;
+  readonly #strength: InterventionOptions["strength"];
+  /** Tokens of each row that were given. */
+  #promptLengths: readonly number[] | undefined;
+
+  constructor(plan: InterventionPlan, strength: InterventionOptions["strength"]) {
+    this.#plan = plan;
+    this.#strength = strength;
+  }
+
+  /** For a pass over whole rows, the first of which are the prompts. */
+  whole(batch: TokenBatch): PlanInputs {
+    this.#promptLengths ??= batch.lengths;
+    return this.#inputs(placesOf(batch, this.#promptLengths));
+  }
+
+  /** For a pass over the last token of every row. */
+  step({ ids, lengths }: TokenBatch): PlanInputs {
+    const rows = ids.map((row, i) => row.slice(row.length - lengths[i]!));
+    return this.#inputs(stepPlaces(rows, this.#promptLengths!));
+  }
+
+  /** Every prompt is gone on with by several rows from here on. */
+  repeat(prompts: readonly number[]): void {
+    this.#promptLengths = prompts.map((of) => this.#promptLengths![of]!);
+  }
+
+  /** The edits of a pass, traced: each before those that a site has already. */
+  editsBefore(
+    others: ReadonlyMap<string, readonly Edit[]>,
+    inputs: PlanInputs,
+    memory: ConditionMemory,
+  ): Map<string, readonly Edit[]> {
+    const all = new Map(others);
+    for (const [site, edit] of this.#plan.edits(inputs, memory)) {
+      all.set(site, [edit, ...(others.get(site) ?? [])]);
+    }
+    return all;
+  }
+
+  #inputs(places: Places): PlanInputs {
+    return this.#plan.inputs(places, { strength: this.#strength });
+  }
 }
 
 function asSet(given: Steering): InterventionSet {

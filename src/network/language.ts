@@ -1,12 +1,13 @@
 // Language networks: text or token ids in, logits out, and what one does with them.
 
+import { PatchClampError } from "../core/errors.ts";
 import type { Tree } from "../core/tree.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { placesOf } from "../values/index.ts";
 import type { Beginning, GenerateOptions, GeneratedToken } from "./generate.ts";
 import { generate, textsOf } from "./generate.ts";
 import type { InterventionOptions } from "./interventions.ts";
-import { planFor } from "./interventions.ts";
+import { planFor, Woven } from "./interventions.ts";
 import { Network } from "./network.ts";
 import type { Pass, RunOptions } from "./network.ts";
 import { batchInputs, rowsOf, tokenBatch } from "./prompt.ts";
@@ -104,12 +105,22 @@ export class LanguageNetwork extends Network<LanguageInput> {
    */
   async *generate(
     given: LanguageInput,
-    options: GenerateOptions = {},
+    options: GenerateOptions & InterventionOptions = {},
   ): AsyncGenerator<GeneratedToken> {
+    const { count = 1, strength } = options;
     const batch = this.tokens(given);
     const params = this.params as never;
     const predict: Beginning["predict"] = (inputs, _, tap) => this.forward(params, inputs, tap);
-    yield* generate(this, { batch, predict }, options);
+    const plan = planFor(this, options);
+    if (count > 1 && (options.rowInterventions !== undefined || typeof strength === "object")) {
+      throw new PatchClampError("BAD_OPTION", {
+        where: "generate",
+        problem: `rows with interventions or strengths of their own cannot have ${count} continuations each.`,
+        fix: "repeat the prompts, with the interventions of each.",
+      });
+    }
+    const woven = plan === undefined ? undefined : new Woven(plan, strength);
+    yield* generate(this, { batch, predict, woven }, options);
   }
 
   /**
@@ -117,7 +128,10 @@ export class LanguageNetwork extends Network<LanguageInput> {
    *
    * @returns one text a continuation, those of a prompt in turn
    */
-  async complete(given: LanguageInput, options: GenerateOptions = {}): Promise<string[]> {
+  async complete(
+    given: LanguageInput,
+    options: GenerateOptions & InterventionOptions = {},
+  ): Promise<string[]> {
     const tokens = this.generate(given, options);
     return textsOf(this, this.tokens(given).ids.length, { tokens, count: options.count });
   }

@@ -12,6 +12,8 @@ import type { Kept } from "./row-cache.ts";
 export interface Carried extends Kept {
   /** What is the same for all passes. */
   readonly fixed: Inputs;
+  /** What conditions of interventions remember, [batch, ...]. */
+  readonly memory: Inputs;
 }
 
 /** The prompt of every row: 0, 0, 0, 1, 1, 1 ... */
@@ -32,14 +34,14 @@ export function gatherRows(x: Tensor, places: readonly number[]): Tensor {
  * @param repeat - does so for what is the same for all passes; by default, it is repeated by its first axis too
  */
 export async function repeatRows(
-  { keys, values, states, fixed }: Carried,
+  { keys, values, states, memory, fixed }: Carried,
   prompts: readonly number[],
   repeat?: (fixed: Inputs, prompts: readonly number[]) => Inputs,
 ): Promise<Carried> {
   const rowsOf = <T>(kept: T): T =>
     mapTree<Tensor, Tensor>(kept as Tree<Tensor>, (x) => gatherRows(x, prompts)) as T;
   const carried = {
-    ...rowsOf({ keys, values, states }),
+    ...rowsOf({ keys, values, states, memory }),
     fixed: repeat?.(fixed, prompts) ?? rowsOf(fixed),
   };
   const all = leaves<Tensor>(carried);
