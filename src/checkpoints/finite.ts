@@ -7,7 +7,7 @@ import type { Tensor } from "../tensor/tensor.ts";
 import type { StoredTensor } from "./safetensors.ts";
 
 /** Numbers that are added in one call; what is left over is looked at one by one. */
-const BLOCK = 2 ** 20;
+const BLOCK = 2 ** 18;
 
 const sumOf = compile((x: Tensor): Tensor => x.sum());
 

@@ -80,8 +80,9 @@ async function readNumbers(
   if (!isWidened(dtype)) return decode(dtype, await files.readRange(path, start, end));
   const size = bytesPerElement(dtype);
   const numbers = new Float32Array((end - start) / size);
+  const room = new Uint8Array(Math.min(CHUNK_BYTES, end - start));
   for (let at = start; at < end; at += CHUNK_BYTES) {
-    const bytes = await files.readRange(path, at, Math.min(end, at + CHUNK_BYTES));
+    const bytes = await files.readRange(path, at, Math.min(end, at + CHUNK_BYTES), room);
     decodeInto(dtype, bytes, numbers.subarray((at - start) / size));
   }
   return numbers;

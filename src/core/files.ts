@@ -11,8 +11,17 @@ export interface Files {
   readonly exists: (path: string) => Promise<boolean>;
   readonly size: (path: string) => Promise<number>;
   readonly read: (path: string) => Promise<Uint8Array>;
-  /** The bytes from `start` up to and without `end`; they may share memory with the file and are not to be changed. */
-  readonly readRange: (path: string, start: number, end: number) => Promise<Uint8Array>;
+  /**
+   * The bytes from `start` up to and without `end`; they may share memory with the file and are not to be changed.
+   *
+   * @param room - memory of at least that size, which may be used for them
+   */
+  readonly readRange: (
+    path: string,
+    start: number,
+    end: number,
+    room?: Uint8Array,
+  ) => Promise<Uint8Array>;
   /** Replaces or creates the file as a whole: a reader sees the old bytes or the new ones, nothing between. */
   readonly write: (path: string, bytes: Uint8Array) => Promise<void>;
 }

@@ -57,11 +57,11 @@ export function nodeFiles(folder: string): Files {
       readFile(locate(path)).catch((cause: unknown) => {
         throw isAbsent(cause) ? missingFile(folder, path, cause) : cause;
       }),
-    readRange: (path, start, end) =>
+    readRange: (path, start, end, room) =>
       opened(path, async (file) => {
         const { size } = await file.stat();
         checkRange(folder, path, [start, end], size);
-        const bytes = new Uint8Array(end - start);
+        const bytes = room?.subarray(0, end - start) ?? new Uint8Array(end - start);
         for (let done = 0; done < bytes.length;) {
           const { bytesRead } = await file.read(bytes, done, bytes.length - done, start + done);
           if (bytesRead === 0) checkRange(folder, path, [start, end], start + done);

@@ -164,10 +164,10 @@ function snapshotFiles(source: Source, locate: (path: string) => Promise<string>
     exists: async (path) => listing?.has(path) ?? snapshot.exists(path),
     size: async (path) => listing?.get(path)?.size ?? cache.size(await at(path)),
     read: async (path) => cache.read(await at(path)),
-    readRange: async (path, start, end) => {
+    readRange: async (path, start, end, room) => {
       const size = listing?.get(path)?.size;
       if (size !== undefined) checkRange(name, path, [start, end], size);
-      return cache.readRange(await at(path), start, end);
+      return cache.readRange(await at(path), start, end, room);
     },
     write: async (path) => {
       throw new PatchClampError("UNSUPPORTED", {

@@ -15,7 +15,7 @@ export * from "./movement.ts";
 export * from "./normalise.ts";
 export * from "./order.ts";
 export * from "./reduce.ts";
-import "./rotary.ts";
+export * from "./rotary.ts";
 export * from "./cumsum.ts";
 export { scan, type ScanInputs, type Step, type StepResult } from "./scan.ts";
 export * from "./softmax.ts";

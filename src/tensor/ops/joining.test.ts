@@ -98,8 +98,8 @@ test.each([2, 3])("padding between transposes of rank %i pads the axis it names"
   const x = randn([2, 3, 4].slice(-rank), { seed: 1 });
   const swapped = [0, 1, 2]
     .slice(0, rank)
-    .with(-1, rank - 2)
-    .with(-2, rank - 1);
+    .with(rank - 1, rank - 2)
+    .with(rank - 2, rank - 1);
   const turned = x.transpose(swapped).pad({ axis: -2, before: 1, after: 0 }).transpose(swapped);
   expect(await turned.data()).toEqual(await x.pad({ axis: -1, before: 1, after: 0 }).data());
 });

@@ -107,6 +107,19 @@ function turnedByParts(context: LowerContext, [x, cos, sin]: readonly ValueRef[]
   return emit("Concat", [...turned, ...still], { axis: 3 });
 }
 
-Tensor.prototype.turn = function turn(this: Tensor, cos, sin): Tensor {
-  return apply(turnOp, [this, cos, sin], {});
+/**
+ * Turns pairs (i, i + n) of the first 2 n numbers of the last axis by angles.
+ *
+ * @param x - [batch, pos, head, size]
+ * @param cos - of the angles, [batch or 1, pos, 1, n]
+ * @param sin - of the same shape
+ * @throws PatchClampError `SHAPE_MISMATCH` when they do not fit
+ * @source Su et al. 2021, arXiv:2104.09864, eq. (15)
+ */
+export function turn(x: Tensor, cos: Tensor, sin: Tensor): Tensor {
+  return apply(turnOp, [x, cos, sin], {});
+}
+
+Tensor.prototype.turn = function turnMethod(this: Tensor, cos, sin): Tensor {
+  return turn(this, cos, sin);
 };
