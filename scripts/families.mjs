@@ -12,5 +12,6 @@ await main(async () => {
     "test/families-doc.test.ts",
   ]);
   process.stdout.write(output);
-  return code;
+  if (code !== 0) return code;
+  return (await tool("oxfmt", "oxfmt", ["docs/families.md"])).code;
 });
