@@ -5,6 +5,7 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { expect, test } from "vitest";
 
 import { architectures } from "../src/architectures/index.ts";
+import { openGguf } from "../src/checkpoints/gguf/gguf.ts";
 import { openNetwork } from "../src/checkpoints/load.ts";
 import { openAudio } from "../src/checkpoints/open-audio.ts";
 import { openEncoder } from "../src/checkpoints/open-encoder.ts";
@@ -14,6 +15,7 @@ import { openVisionLanguage } from "../src/checkpoints/open-vision-language.ts";
 import { readJson } from "../src/core/files.ts";
 import type { Pass, RunOptions } from "../src/network/network.ts";
 import type { Tensor } from "../src/runtime/index.ts";
+import { openFolder } from "../src/runtime/open-folder.ts";
 import { imagesOf } from "./golden/images.ts";
 import { difference, goldenNames, openGolden } from "./golden/read.ts";
 import type { GoldenFile, GoldenKind } from "./golden/read.ts";
@@ -99,6 +101,16 @@ async function largestError(
   return error;
 }
 
+/** Architectures that a GGUF file of the tests holds. */
+const ggufs = new Set<string>();
+for (const path of Object.keys(import.meta.glob("./golden/gguf/*.gguf"))) {
+  const files = openFolder(new URL("./golden/gguf", import.meta.url).href);
+  // some hold tensors or a tokenizer alone
+  const opened = await openGguf(files, path.split("/").at(-1)!).catch(() => undefined);
+  const [name] = (opened?.config as { architectures?: string[] } | undefined)?.architectures ?? [];
+  if (name !== undefined) ggufs.add(name);
+}
+
 const general = (sites: Iterable<string>): string[] => [
   ...new Set([...sites].map((site) => site.replaceAll(/\.\d+\./g, ".{i}."))),
 ];
@@ -128,11 +140,26 @@ function usualSites(families: readonly Family[]): string[] {
 function row({ golden, architecture, error, sites }: Family, usual: readonly string[]): string {
   const more = sites.filter((site) => !usual.includes(site));
   const fewer = usual.filter((site) => !sites.includes(site));
-  const cells = [architecture, golden, error.toExponential(0), summary(more), summary(fewer)];
+  const isGguf = ggufs.has(architecture) ? "yes" : "";
+  const cells = [
+    architecture,
+    isGguf,
+    golden,
+    error.toExponential(0),
+    summary(more),
+    summary(fewer),
+  ];
   return `| ${cells.join(" | ")} |`;
 }
 
-const COLUMNS = ["architecture", "checkpoint", "largest error", "more sites", "fewer sites"];
+const COLUMNS = [
+  "architecture",
+  "GGUF",
+  "checkpoint",
+  "largest error",
+  "more sites",
+  "fewer sites",
+];
 
 function section(kind: GoldenKind, families: readonly Family[]): string {
   const usual = usualSites(families);
