@@ -4,17 +4,9 @@ import { describe, expect, test } from "vitest";
 
 import { openAudio } from "../src/checkpoints/open-audio.ts";
 import type { Tensor } from "../src/runtime/index.ts";
+import { MAX_ABS, values, wrongSites } from "./golden/compare.ts";
 import { difference, goldensOf, openGolden } from "./golden/read.ts";
-import type { Values } from "./golden/read.ts";
 import { recordingsOf } from "./golden/recordings.ts";
-
-// float32 through a few layers of width 16: 1e-4 is the bound the project promises, on activations of order 1 to 10
-const MAX_ABS = 1e-4;
-const SCALE = 1e-3;
-
-async function values(tensor: Tensor): Promise<Values> {
-  return { shape: tensor.shape, data: (await tensor.data()) as Float32Array };
-}
 
 /** The part of a padded batch that belongs to one recording: the beginning of every axis, as padding is at the end. */
 function own(batched: Tensor, row: number, shape: readonly number[]): Tensor {
@@ -35,13 +27,7 @@ describe.each(await goldensOf("audio"))("%s", (name) => {
     expect(listed.toSorted()).toEqual([...recordings[0].sites.keys()].toSorted());
     for (const { samples, sites } of recordings) {
       const out = await net.run(samples, { capture: [...sites.keys()] });
-      const wrong: string[] = [];
-      for (const [site, want] of sites) {
-        const { maxAbs, scale } = difference(site, await values(out.at(site)), want);
-        const isRight = maxAbs <= MAX_ABS && Math.abs(scale - 1) <= SCALE;
-        if (!isRight) wrong.push(`${site}: off by ${maxAbs}, scale ${scale}`);
-      }
-      expect(wrong).toEqual([]);
+      expect(await wrongSites(out, sites)).toEqual([]);
     }
   });
 
