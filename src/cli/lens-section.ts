@@ -2,6 +2,7 @@
 
 import type { LanguageNetwork } from "../network/language.ts";
 import { logitLens } from "../network/lens.ts";
+import { tokenLabel } from "../network/tokenizer.ts";
 import { tokenGrid } from "../report/index.ts";
 import type { Section } from "../report/index.ts";
 import { evaluate } from "../runtime/index.ts";
@@ -63,14 +64,9 @@ async function nextTokens(
   const [probabilities, ids] = [await values.numbers(), await indices.numbers()];
   return Array.from(ids, (id, i) => ({
     id,
-    token: tokenText(net, id),
+    token: tokenLabel(net, id),
     probability: probabilities[i]!,
   }));
-}
-
-/** A token as a person reads it; the id for a network without a tokenizer. */
-export function tokenText(net: LanguageNetwork, id: number): string {
-  return net.hasTokenizer ? net.tokenizer.token(id) : `${id}`;
 }
 
 /** The grid in colour, beginning at position `from`. */

@@ -4,6 +4,7 @@ import { applyChatTemplate } from "../checkpoints/chat/chat.ts";
 import { PatchClampError } from "../core/errors.ts";
 import { plural } from "../core/text.ts";
 import type { LanguageNetwork } from "../network/language.ts";
+import { hasToken, tokenLabel } from "../network/tokenizer.ts";
 
 /** A prompt in tokens. */
 export interface ReadPrompt {
@@ -36,7 +37,7 @@ export function readPrompt(
   const given = isIds ? toIds(prompt) : chat === undefined ? prompt : chatIds(net, prompt, chat);
   const ids = net.tokens([given] as readonly string[] | readonly number[][]).ids[0]!;
   if (!net.hasTokenizer) return { ids, tokens: ids.map(String), warning: undefined };
-  const tokens = ids.map((id) => net.tokenizer.token(id));
+  const tokens = ids.map((id) => tokenLabel(net, id));
   const unknown = tokens.filter((token) => token === "<unk>").length;
   const warning =
     unknown === 0
@@ -85,8 +86,11 @@ export function addedText(
   ids: readonly number[],
 ): string {
   if (!net.hasTokenizer) return ids.length === 0 ? "" : ` ${ids.join(" ")}`;
-  const textOf = (all: readonly number[]): string =>
-    net.tokenizer.decode(all, { skipSpecialTokens: true });
+  const { tokenizer } = net;
+  const textOf = (all: readonly number[]): string => {
+    const known = all.filter((id) => hasToken(tokenizer, id));
+    return tokenizer.decode(known, { skipSpecialTokens: true });
+  };
   const [before, whole] = [textOf(prompt), textOf([...prompt, ...ids])];
   return whole.startsWith(before) ? whole.slice(before.length) : textOf(ids);
 }

@@ -9,13 +9,14 @@ import type { InterventionSet } from "../checkpoints/values/index.ts";
 import type { GenerateOptions } from "../network/generate.ts";
 import type { InterventionOptions } from "../network/interventions.ts";
 import type { LanguageNetwork } from "../network/language.ts";
+import { tokenLabel } from "../network/tokenizer.ts";
 import type { Alternative } from "../network/sampling/likelihood.ts";
 import { nodeFiles } from "../runtime/node-files.ts";
 import { bars, report, table, text } from "../report/index.ts";
 import type { Report, Section } from "../report/index.ts";
 import { command } from "./command.ts";
 import { openLanguage } from "./network.ts";
-import { lensGrid, lensSection, tokenText } from "./lens-section.ts";
+import { lensGrid, lensSection } from "./lens-section.ts";
 import type { LensGrid } from "./lens-section.ts";
 import {
   flag,
@@ -66,7 +67,7 @@ async function continuePrompt(
   }));
   const likely = ({ id, logProbability }: Alternative): Likely => ({
     id,
-    token: tokenText(net, id),
+    token: tokenLabel(net, id),
     logProbability,
   });
   const all = net.generate([ids], { stop: textEnds(net), ...options });

@@ -11,6 +11,7 @@ import type { LanguageNetwork } from "./language.ts";
 import type { Inputs } from "./network.ts";
 import { blockCount, selectSite } from "./sites.ts";
 import type { Edit } from "./tap.ts";
+import { tokenLabel } from "./tokenizer.ts";
 
 /** One thing to patch: a site, at all or one position, for all or one head. */
 export interface Cell {
@@ -110,7 +111,7 @@ export async function sweep(net: LanguageNetwork, options: SweepOptions): Promis
       fix: "choose prompts of equal length.",
     });
   }
-  const labels = rows.ids[1]!.map((id) => (net.hasTokenizer ? net.tokenizer.token(id) : `${id}`));
+  const labels = rows.ids[1]!.map((id) => tokenLabel(net, id));
   const grid = cells(net, labels);
   const flat = grid.cells
     .flat()

@@ -2,6 +2,7 @@ import * as fc from "fast-check";
 import { expect, test } from "vitest";
 
 import { readTokenizers } from "../../test/golden/tokenizers/read.ts";
+import { tinyNetwork } from "../../test/tiny.ts";
 import { TextStream } from "./text-stream.ts";
 import type { Tokenizer } from "./tokenizer.ts";
 
@@ -79,4 +80,21 @@ test("a long text decodes no more tokens at each step than a short one", () => {
   const ids = inner.encode(texts.join(" "));
   expect(pieces(counting, [...ids, ...ids, ...ids]).join("").length).toBeGreaterThan(1000);
   expect(most).toBeLessThanOrEqual(16);
+});
+
+test.each(all)("$kind: an id that has no token adds no text", ({ tokenizer }) => {
+  const ids = tokenizer.encode(texts[0]!);
+  const without = pieces(tokenizer, ids).join("");
+  const beyond = ids.flatMap((id) => [tokenizer.vocabSize + 7, id]);
+  expect(pieces(tokenizer, beyond).join("")).toBe(without);
+});
+
+test("a network whose vocabulary was padded writes on past ids without a token", async () => {
+  // 23 ids, of which 4 + 2 have tokens
+  const net = await tinyNetwork("llama", { words: ["a", "b"] });
+  const ids: number[] = [];
+  for await (const { id } of net.generate("a b", { maxTokens: 12, temperature: 3, stop: [] }))
+    ids.push(id);
+  expect(ids).toHaveLength(12);
+  expect(ids.some((id) => id >= net.tokenizer.vocabSize)).toBe(true);
 });

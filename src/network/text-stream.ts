@@ -1,3 +1,4 @@
+import { hasToken } from "./tokenizer.ts";
 import type { Tokenizer } from "./tokenizer.ts";
 
 /** Tokens that are decoded with every new one; four bytes are enough to know where a character begins. */
@@ -22,7 +23,7 @@ export class TextStream {
 
   /** What the id adds to the text; with the last one, whatever was held back. */
   add(id: number, isLast: boolean): string {
-    if (!this.#tokenizer.isSpecial(id)) this.#recent.push(id);
+    if (hasText(this.#tokenizer, id)) this.#recent.push(id);
     const text = this.#decode(this.#recent);
     const shown = this.#length - this.#held;
     // Bytes of a character that is not whole decode to one U+FFFD at the end, and so does a U+FFFD of the text itself.
@@ -57,4 +58,8 @@ export class TextStream {
   #decode(ids: readonly number[]): string {
     return this.#tokenizer.decode(ids, { skipSpecialTokens: true });
   }
+}
+
+function hasText(tokenizer: Tokenizer, id: number): boolean {
+  return hasToken(tokenizer, id) && !tokenizer.isSpecial(id);
 }

@@ -68,3 +68,16 @@ export interface Tokenizer {
   /** Whether `decode` leaves the token out when special tokens are skipped. */
   readonly isSpecial: (id: number) => boolean;
 }
+
+/** Whether an id stands for a token; a network may score more ids than its tokenizer has, and those have no text. */
+export function hasToken({ vocabSize }: Pick<Tokenizer, "vocabSize">, id: number): boolean {
+  return id < vocabSize;
+}
+
+/** What a token is called: as the vocabulary writes it, or its id where there is no token or no tokenizer. */
+export function tokenLabel(
+  net: { readonly hasTokenizer: boolean; readonly tokenizer: Tokenizer },
+  id: number,
+): string {
+  return net.hasTokenizer && hasToken(net.tokenizer, id) ? net.tokenizer.token(id) : `${id}`;
+}
