@@ -3,15 +3,12 @@
 import { z } from "zod";
 
 import { count } from "../architectures/common-config.ts";
-import type { AudioFamily } from "../architectures/family.ts";
 import { readConfig } from "../core/config.ts";
 import type { Files } from "../core/files.ts";
 import { readJson } from "../core/files.ts";
-import type { Tree } from "../core/tree.ts";
-import type { AudioConfig, SampleForm } from "../network/audio-input.ts";
+import type { SampleForm } from "../network/audio-input.ts";
 import { AudioNetwork, plainSamples } from "../network/audio.ts";
 import { checkAudioInvariants } from "../network/invariants.ts";
-import type { Tensor } from "../tensor/tensor.ts";
 import { familyParts, openSource } from "./load.ts";
 import type { LoadOptions } from "./load.ts";
 
@@ -25,27 +22,9 @@ export async function openAudio(files: Files, options: LoadOptions = {}): Promis
   const { name = files.name, check = true } = options;
   const source = await openSource(files);
   const samples = await readSampleForm(files);
-  const parts = await familyParts("loadAudio", source, "audio");
-  const network = buildAudio({ name, ...parts, samples });
-  if (check) await checkAudioInvariants(network);
-  return network;
-}
-
-/** A network of a family that listens. */
-export interface AudioParts<Config extends AudioConfig> {
-  readonly name: string;
-  readonly family: AudioFamily<Config>;
-  readonly config: Config;
-  readonly params: Tree<Tensor>;
-  /** Default: 16000 samples a second, brought to mean 0 and variance 1. */
-  readonly samples?: SampleForm | undefined;
-}
-
-/** Makes a network that listens from its parts, for parameters that come from elsewhere than a folder. */
-function buildAudio<Config extends AudioConfig>(parts: AudioParts<Config>): AudioNetwork {
-  const { name, family, config, params, samples } = parts;
+  const { family, config, params } = await familyParts("loadAudio", source, "audio");
   const { absent, meanings } = family;
-  return new AudioNetwork({
+  const network = new AudioNetwork({
     name,
     config,
     params,
@@ -54,6 +33,8 @@ function buildAudio<Config extends AudioConfig>(parts: AudioParts<Config>): Audi
     ...(meanings === undefined ? {} : { meanings: meanings(config) }),
     ...(samples === undefined ? {} : { samples }),
   });
+  if (check) await checkAudioInvariants(network);
+  return network;
 }
 
 const handled = {
