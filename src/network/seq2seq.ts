@@ -2,11 +2,12 @@
 
 import type { Tree } from "../core/tree.ts";
 import type { Tensor } from "../tensor/tensor.ts";
-import type { Beginning, GenerateOptions, GeneratedToken } from "./generate.ts";
+import type { GenerateOptions, GeneratedToken } from "./generate.ts";
 import { generate, textsOf } from "./generate.ts";
 import type { Inputs } from "./network.ts";
 import { Network } from "./network.ts";
 import { rowsOf, tokenBatch } from "./prompt.ts";
+import type { Beginning } from "./reader.ts";
 import { checkRow, tokenizerOf } from "./rows.ts";
 import type {
   Seq2SeqBatch,
