@@ -88,10 +88,18 @@ async function stepwise(
   const logits = [(await first.logits.numbers()) as Float32Array];
   let latest = first;
   for (let step = 1; step <= steps; step++) {
-    if (step > 1) await cache.append(latest);
+    if (step > 1)
+      await cache.append(
+        latest,
+        prompts.map(() => 1),
+      );
     const ids = upTo(step);
     const inputs = plan.inputs(stepPlaces(ids, prompts), { strength });
-    latest = await decode(cache.stepInputs(ids.map((row) => row.at(-1)!)), inputs, latest.kept);
+    latest = await decode(
+      cache.stepInputs({ rows: ids.map((row) => row.slice(-1)), width: 1 }),
+      inputs,
+      latest.kept,
+    );
     logits.push((await latest.logits.numbers()) as Float32Array);
   }
   expect(traces).toBe(1);

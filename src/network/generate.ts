@@ -4,14 +4,16 @@ import { PatchClampError } from "../core/errors.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import type { Edits } from "./network.ts";
 import type { DecoderConfig, TokenBatch } from "./prompt.ts";
-import type { Beginning } from "./reader.ts";
+import type { PassResult } from "./pass.ts";
+import { lookUpNext } from "./prompt-lookup.ts";
+import type { Beginning, ReadPlace } from "./reader.ts";
 import { Reader } from "./reader.ts";
 import { promptsOfRows } from "./repeat-rows.ts";
 import { checkedEnds, RowText } from "./row-text.ts";
 import { biasById } from "./sampling/bias.ts";
 import type { Likelihood } from "./sampling/likelihood.ts";
 import { likelihood } from "./sampling/likelihood.ts";
-import type { SamplingOptions } from "./sampling.ts";
+import type { Sampler, SamplingOptions } from "./sampling.ts";
 import { inRange, sampler } from "./sampling.ts";
 import type { SiteSpace } from "./sites.ts";
 import { selectSites } from "./sites.ts";
@@ -34,6 +36,12 @@ export interface GenerateOptions extends SamplingOptions {
    * continuation afterwards. Default 1.
    */
   count?: number | undefined;
+  /**
+   * Tokens to draft at a time, at most, from what followed the same words earlier in the text, and to check in one pass: faster where
+   * a text repeats itself, and the same tokens. Without effect where sites are recorded or edited with functions, conditions remember,
+   * or layers are recurrent. Default 0.
+   */
+  promptLookup?: number | undefined;
   /** How many of the likeliest tokens to return with every token. Default 0. */
   logProbabilities?: number | undefined;
   /** Changes values as they are computed, in the prompt and at every step. Traced once for each. Default: none. */
@@ -44,8 +52,20 @@ export interface GenerateOptions extends SamplingOptions {
   signal?: AbortSignal;
 }
 
+/** What was recorded in the pass that predicted a token. */
+interface Seen {
+  /**
+   * The whole prompt at step 0, one position afterwards, and the whole text again where a token more changes earlier positions (some
+   * rotary scalings for long texts). Rows are those of the batch: prompts at step 0, continuations afterwards. Sites of an encoder are
+   * there at step 0 only.
+   */
+  readonly activations: Readonly<Record<string, Tensor>>;
+  /** What the rows and positions of `activations` are, [row][pos]; null at padding. Empty where nothing is captured. */
+  readonly places: readonly (readonly (ReadPlace | null)[])[];
+}
+
 /** One new token; its likelihood is that of the network's own logits, before biases, penalties, temperature and cuts. */
-export interface GeneratedToken extends Likelihood {
+export interface GeneratedToken extends Likelihood, Seen {
   /** Which continuation it belongs to: the number of its prompt, unless prompts have several. */
   readonly row: number;
   /** How many new tokens came before it in its row. */
@@ -53,12 +73,6 @@ export interface GeneratedToken extends Likelihood {
   readonly id: number;
   /** What it adds to the text; empty for a network without a tokenizer. */
   readonly text: string;
-  /**
-   * What was captured in the pass that predicted it: the whole prompt at step 0, one position afterwards, and the whole text
-   * again where a token more changes earlier positions (some rotary scalings for long texts). Rows are those of the batch: prompts at
-   * step 0, continuations afterwards. Sites of an encoder are there at step 0 only.
-   */
-  readonly activations: Readonly<Record<string, Tensor>>;
 }
 
 /** What generation needs of a network. */
@@ -81,44 +95,102 @@ export async function* generate(
   options: GenerateOptions = {},
 ): AsyncGenerator<GeneratedToken> {
   const { edit = {}, capture, signal, logitBias, logProbabilities = 0, count = 1 } = options;
+  const { promptLookup: drafts = 0 } = options;
   const batch = leftPadded(beginning.batch);
   const pos = batch.ids[0]!.length;
   const maxTokens = checkLength(net, pos, options.maxTokens);
-  checkCounts(count, logProbabilities);
-  const stop = new Set(options.stop ?? endOfText(net));
+  checkCounts({ count }, 1);
+  checkCounts({ logProbabilities, promptLookup: drafts }, 0);
   const bias = logitBias === undefined ? {} : { logitBias: biasById(net, logitBias) };
-  const pick = sampler({ ...options, logitBias: undefined, ...bias });
+  const form: WritingForm = {
+    pick: sampler({ ...options, logitBias: undefined, ...bias }),
+    stop: new Set(options.stop ?? endOfText(net)),
+    maxTokens,
+    logProbabilities,
+  };
   const rows = openRows(net, batch, options);
-  const reader = new Reader({
-    ...beginning,
-    edits: net.resolveEdits("generate", edit),
-    capture: capture === undefined ? [] : selectSites("generate", net.space, capture),
-  });
-  let result = await reader.start(batch, count);
-  for (let step = 0; step < maxTokens; step++) {
-    if (signal?.aborted) throw aborted(step, signal);
-    const all = (await result.logits.data()) as Float32Array;
-    const { activations } = result;
-    const isLast = step + 1 === maxTokens;
-    for (const own of rows) {
-      if (own.isDone) continue;
-      const { row, text, written } = own;
-      const logits = rowOf(all, step === 0 ? Math.floor(row / count) : row, net.config.dVocab);
-      const id = pick(logits, own);
-      written.push(id);
-      if (stop.has(id)) {
-        own.isDone = true;
-        yield* text.end();
-        continue;
-      }
-      const token = { row, step, id, ...likelihood(logits, id, logProbabilities), activations };
-      const told = text.add(token, isLast);
-      own.isDone = text.isEnded;
-      yield* told;
+  const recorded = capture === undefined ? [] : selectSites("generate", net.space, capture);
+  const edits = net.resolveEdits("generate", edit);
+  const longest = pos + maxTokens;
+  const reader = new Reader({ ...beginning, edits, capture: recorded, longest, drafts });
+  let kept: (() => readonly number[]) | undefined;
+  try {
+    let result = await reader.start(batch, count);
+    for (;;) {
+      if (signal?.aborted) throw aborted(rows, signal);
+      const predicted = await predictionsOf(result, rows.length);
+      const seen = {
+        activations: result.activations,
+        places: recorded.length === 0 ? [] : reader.places(),
+      };
+      for (const row of rows) if (!row.isDone) yield* write(row, predicted, { ...form, seen });
+      if (rows.every(({ isDone }) => isDone)) return;
+      const before = kept?.();
+      kept = () => rows.map((row) => row.kept);
+      for (const row of rows) draftFor(row, reader.canDraft ? drafts : 0, maxTokens);
+      const next = rows.map(({ written, drafted }) => [written.at(-1)!, ...drafted]);
+      result = await reader.add(next, before);
     }
-    if (rows.every(({ isDone }) => isDone) || isLast) return;
-    result = await reader.add(rows.map(({ written }) => written.at(-1)!));
+  } finally {
+    await reader.finish(kept?.());
   }
+}
+
+/** What a pass predicts for a row, at a column counted from the last, which is 1. */
+type Predicted = (row: number, back: number) => { logits: Float32Array; logTotal: number };
+
+async function predictionsOf({ logits, logTotal }: PassResult, rows: number): Promise<Predicted> {
+  const [batch, columns, dVocab] = logits.shape as [number, number, number];
+  const all = (await logits.data()) as Float32Array;
+  const totals = (await logTotal.data()) as Float32Array;
+  return (row, back) => {
+    // a prompt predicts for all its continuations
+    const at = Math.floor((row * batch) / rows) * columns + columns - back;
+    return { logits: all.subarray(at * dVocab, (at + 1) * dVocab), logTotal: totals[at]! };
+  };
+}
+
+/** How rows are written, and what was seen in the pass that predicts. */
+interface WritingForm {
+  readonly pick: Sampler;
+  readonly stop: ReadonlySet<number>;
+  readonly maxTokens: number;
+  readonly logProbabilities: number;
+}
+
+/** Writes what a pass predicts: a token, and one more for each that was drafted right. */
+function* write(
+  row: OpenRow,
+  predicted: Predicted,
+  { pick, stop, maxTokens, logProbabilities: count, seen }: WritingForm & { readonly seen: Seen },
+): Generator<GeneratedToken> {
+  const { written, drafted, text } = row;
+  const read = 1 + drafted.length;
+  for (let i = 0; i < read; i++) {
+    row.kept = i + 1;
+    const { logits, logTotal } = predicted(row.row, read - i);
+    const id = pick(logits, row);
+    const step = written.push(id) - 1;
+    if (stop.has(id)) {
+      row.isDone = true;
+      yield* text.end();
+      return;
+    }
+    const isLast = step + 1 === maxTokens;
+    const likely = likelihood(logits, { id, logTotal, count });
+    const told = text.add({ row: row.row, step, id, ...likely, ...seen }, isLast);
+    row.isDone = isLast || text.isEnded;
+    yield* told;
+    if (row.isDone || drafted[i] !== id) return;
+  }
+}
+
+/** Drafts what a row may go on with; of a row that is done, the last token is read again and forgotten. */
+function draftFor(row: OpenRow, drafts: number, maxTokens: number): void {
+  const { prompt, written, isDone } = row;
+  const most = isDone ? 0 : Math.min(drafts, maxTokens - written.length - 1);
+  row.drafted = most > 0 ? lookUpNext([...prompt, ...written], most) : [];
+  row.kept = isDone ? 0 : 1;
 }
 
 /**
@@ -145,6 +217,10 @@ interface OpenRow {
   /** Its prompt's tokens, without padding. */
   readonly prompt: readonly number[];
   readonly written: number[];
+  /** Tokens that were read after the last one that is written, in case they come. */
+  drafted: readonly number[];
+  /** How many of the tokens that the last pass read stay. */
+  kept: number;
   readonly text: RowText<Omit<GeneratedToken, "text">>;
   isDone: boolean;
 }
@@ -157,15 +233,18 @@ function openRows(net: Writer, { ids, lengths }: TokenBatch, options: GenerateOp
     row,
     prompt: ids[of]!.slice(ids[of]!.length - lengths[of]!),
     written: [],
+    drafted: [],
+    kept: 0,
     text: new RowText(tokenizer, ends),
     isDone: false,
   }));
 }
 
-function aborted(step: number, signal: AbortSignal): PatchClampError {
+function aborted(rows: readonly OpenRow[], signal: AbortSignal): PatchClampError {
+  const most = Math.max(...rows.map(({ written }) => written.length));
   return new PatchClampError("ABORTED", {
     where: "generate",
-    problem: `stopped by its signal after ${step} tokens.`,
+    problem: `stopped by its signal after ${most} tokens.`,
     cause: signal.reason,
   });
 }
@@ -188,11 +267,11 @@ function checkLength(net: Writer, pos: number, asked: number | undefined): numbe
   return asked ?? Math.min(room, 64);
 }
 
-function checkCounts(count: number, logProbabilities: number): void {
-  const isCount = Number.isInteger(count) && count >= 1;
-  inRange("count", count, isCount, "a whole number of at least 1");
-  const isNumber = Number.isInteger(logProbabilities) && logProbabilities >= 0;
-  inRange("logProbabilities", logProbabilities, isNumber, "a whole number of at least 0");
+function checkCounts(counts: Readonly<Record<string, number>>, least: number): void {
+  for (const [name, value] of Object.entries(counts)) {
+    const holds = Number.isInteger(value) && value >= least;
+    inRange(name, value, holds, `a whole number of at least ${least}`);
+  }
 }
 
 function endOfText(net: Writer): readonly number[] {
@@ -206,8 +285,4 @@ function leftPadded(batch: TokenBatch): TokenBatch {
     return [...row.slice(length), ...row.slice(0, length)];
   });
   return { ...batch, ids, padding: "left" };
-}
-
-function rowOf(logits: Float32Array, row: number, dVocab: number): Float32Array {
-  return logits.subarray(row * dVocab, (row + 1) * dVocab);
 }

@@ -1,6 +1,10 @@
 // The platform's one idea: functions whose interior values have names.
 
-export { LanguageNetwork, type LanguageDefinition } from "./language.ts";
+export {
+  LanguageNetwork,
+  type LanguageDefinition,
+  type LanguageGenerateOptions,
+} from "./language.ts";
 export type {
   DecoderCache,
   DecoderConfig,
@@ -45,6 +49,8 @@ export type {
 } from "./vision-language-input.ts";
 export { AudioNetwork } from "./audio.ts";
 export type { AudioConfig, AudioInput } from "./audio-input.ts";
+export { PromptCache, type PromptCacheOptions } from "./prompt-cache.ts";
+export type { ReadPlace } from "./reader.ts";
 export type { InterventionOptions, Steering } from "./interventions.ts";
 export { logitLens, type LensOptions, type LensRow } from "./lens.ts";
 export type { SamplingOptions } from "./sampling.ts";

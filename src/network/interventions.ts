@@ -1,7 +1,10 @@
 // Interventions of `values/` as edits of a network's passes.
 
+import { checkWidth } from "../values/intervention-set.ts";
 import {
   interventionSet,
+  isGate,
+  isPhase,
   placesOf,
   planInterventions,
   planRows,
@@ -41,7 +44,7 @@ export interface InterventionOptions {
  * Plans the interventions of a network; undefined where there are none.
  *
  * @throws PatchClampError `UNKNOWN_SITE` when one names a site that the network lacks, `BAD_INPUT` and `SHAPE_MISMATCH` when one does not
- * fit, or sets that allow no other share a site
+ * fit or was made for a network of another width, or sets that allow no other share a site
  */
 export function planFor(
   net: LanguageNetwork,
@@ -49,6 +52,10 @@ export function planFor(
 ): InterventionPlan | undefined {
   const rows = rowInterventions?.map((row) => row.map(asSet));
   const shared = interventions.map(asSet);
+  for (const { madeFor } of [shared, rows ?? []].flat(2)) {
+    if (madeFor === undefined) continue;
+    checkWidth("interventions", madeFor, { network: net.name, dModel: net.config.dModel });
+  }
   const options = {
     select: (pattern: string) => {
       const names = new Set(selectSites("interventions", net.space, pattern));
@@ -66,33 +73,67 @@ export function planFor(
   return shared.length === 0 ? undefined : planInterventions(shared, options);
 }
 
+/** What interventions do to one row, to be compared with what they do to another. */
+export interface WovenRow {
+  /** What is the same at all its places. */
+  readonly form: string;
+  readonly fixed: Readonly<Record<string, ArrayLike<number>>>;
+  /** How much each does at each of its places. */
+  readonly gates: Readonly<Record<string, ArrayLike<number>>>;
+}
+
 /** The interventions of a generation: what they read in its passes. */
 export class Woven {
   readonly #plan: InterventionPlan;
   readonly #strength: InterventionOptions["strength"];
   /** Tokens of each row that were given. */
-  #promptLengths: readonly number[] | undefined;
+  #promptLengths: readonly number[] = [];
 
   constructor(plan: InterventionPlan, strength: InterventionOptions["strength"]) {
     this.#plan = plan;
     this.#strength = strength;
   }
 
-  /** For a pass over whole rows, the first of which are the prompts. */
+  /** Whether what they do to a token depends on what they did to tokens before it. */
+  get hasMemory(): boolean {
+    return this.#plan.states.length > 0;
+  }
+
+  /** Takes the prompts' lengths, one for each row from here on. */
+  begin(lengths: readonly number[]): void {
+    this.#promptLengths = lengths;
+  }
+
+  /** For a pass over whole rows. */
   whole(batch: TokenBatch): PlanInputs {
-    this.#promptLengths ??= batch.lengths;
     return this.#inputs(placesOf(batch, this.#promptLengths));
   }
 
-  /** For a pass over the last token of every row. */
-  step({ ids, lengths }: TokenBatch): PlanInputs {
-    const rows = ids.map((row, i) => row.slice(row.length - lengths[i]!));
-    return this.#inputs(stepPlaces(rows, this.#promptLengths!));
+  /**
+   * For a pass over the last tokens of every row.
+   *
+   * @param counts - how many tokens of each row, padded on the left to `width`
+   */
+  step(
+    rows: readonly (readonly number[])[],
+    { counts, width }: { readonly counts: readonly number[]; readonly width: number },
+  ): PlanInputs {
+    return this.#inputs(stepPlaces(rows, this.#promptLengths, counts, width));
   }
 
-  /** Every prompt is gone on with by several rows from here on. */
-  repeat(prompts: readonly number[]): void {
-    this.#promptLengths = prompts.map((of) => this.#promptLengths![of]!);
+  /** What they do to a row of their own, [length]. */
+  row(ids: readonly number[]): WovenRow {
+    const lengths = [ids.length];
+    const places = placesOf({ ids: [ids], lengths, padding: "left" }, this.#promptLengths);
+    const fixed: Record<string, ArrayLike<number>> = {};
+    const gates: Record<string, ArrayLike<number>> = {};
+    for (const [name, tensor] of Object.entries(this.#inputs(places))) {
+      const data = tensor.value!.data as ArrayLike<number>;
+      // which phase a token is in says nothing beyond its gates where nothing is remembered
+      if (isGate(name)) gates[name] = data;
+      else if (!isPhase(name)) fixed[name] = data;
+    }
+    return { form: this.#plan.form, fixed, gates };
   }
 
   /** The edits of a pass, traced: each before those that a site has already. */

@@ -10,6 +10,7 @@ import type { InterventionOptions } from "./interventions.ts";
 import { planFor, Woven } from "./interventions.ts";
 import { Network } from "./network.ts";
 import type { Pass, RunOptions } from "./network.ts";
+import type { PromptCache } from "./prompt-cache.ts";
 import { batchInputs, rowsOf, tokenBatch } from "./prompt.ts";
 import type { DecoderConfig, DecoderInputs, LanguageInput, TokenBatch } from "./prompt.ts";
 import type { Beginning } from "./reader.ts";
@@ -30,6 +31,12 @@ export interface LanguageDefinition {
   readonly absent?: Readonly<Record<string, string>>;
 }
 
+/** Options of `LanguageNetwork.generate`. */
+export interface LanguageGenerateOptions extends GenerateOptions, InterventionOptions {
+  /** What earlier calls computed: of a prompt, only what follows the longest known beginning is read. Default: nothing. */
+  cache?: PromptCache | undefined;
+}
+
 /** A network that predicts the next token. */
 export class LanguageNetwork extends Network<LanguageInput> {
   readonly config: DecoderConfig;
@@ -40,6 +47,7 @@ export class LanguageNetwork extends Network<LanguageInput> {
     super({
       name,
       params,
+      config,
       forward,
       prepare: (given) => batchInputs(this.tokens(given)),
       example: () => [[0, Math.min(1, config.dVocab - 1), 0].slice(0, config.nCtx)],
@@ -106,9 +114,9 @@ export class LanguageNetwork extends Network<LanguageInput> {
    */
   async *generate(
     given: LanguageInput,
-    options: GenerateOptions & InterventionOptions = {},
+    options: LanguageGenerateOptions = {},
   ): AsyncGenerator<GeneratedToken> {
-    const { count = 1, strength } = options;
+    const { count = 1, strength, cache } = options;
     const batch = this.tokens(given);
     const params = this.params as never;
     const predict: Beginning["predict"] = (inputs, _, tap) => this.forward(params, inputs, tap);
@@ -121,7 +129,8 @@ export class LanguageNetwork extends Network<LanguageInput> {
       });
     }
     const woven = plan === undefined ? undefined : new Woven(plan, strength);
-    yield* generate(this, { batch, predict, woven }, options);
+    const known = cache && { cache, params };
+    yield* generate(this, { batch, predict, woven, known }, options);
   }
 
   /**
@@ -129,10 +138,7 @@ export class LanguageNetwork extends Network<LanguageInput> {
    *
    * @returns one text a continuation, those of a prompt in turn
    */
-  async complete(
-    given: LanguageInput,
-    options: GenerateOptions & InterventionOptions = {},
-  ): Promise<string[]> {
+  async complete(given: LanguageInput, options: LanguageGenerateOptions = {}): Promise<string[]> {
     const tokens = this.generate(given, options);
     return textsOf(this, this.tokens(given).ids.length, { tokens, count: options.count });
   }

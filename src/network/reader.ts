@@ -1,96 +1,269 @@
-// Reads growing rows pass by pass: the prompt at once, then a token a step from what the cache keeps (`row-cache.ts`). Where a token
-// more changes what a network computes for the tokens before it, the whole text is read again.
+// Reads growing rows pass by pass: the prompt at once, then the new tokens of a step from what the cache keeps (`row-cache.ts`). Where
+// a token more changes what a network computes for the tokens before it, the whole text is read again.
 
 import type { Tree } from "../core/tree.ts";
 import { leaves } from "../core/tree.ts";
 import { compile, evaluate } from "../tensor/evaluate.ts";
 import type { Tensor } from "../tensor/tensor.ts";
-import type { Woven } from "./interventions.ts";
 import type { Inputs } from "./network.ts";
-import type { DecoderCache, DecoderInputs, Revision, TokenBatch } from "./prompt.ts";
-import { batchInputs } from "./prompt.ts";
+import type { Around, PassForm, PassResult, Weave } from "./pass.ts";
+import { tracePass, withoutPast, withPast } from "./pass.ts";
+import type { PromptCache, ReadText } from "./prompt-cache.ts";
+import type { Revision, TokenBatch } from "./prompt.ts";
+import { batchInputs, tokenBatch } from "./prompt.ts";
 import { promptsOfRows, repeatRows } from "./repeat-rows.ts";
-import type { Carried } from "./repeat-rows.ts";
-import type { StepInputs } from "./row-cache.ts";
+import type { NewTokens, StepInputs } from "./row-cache.ts";
 import { RowCache } from "./row-cache.ts";
-import type { Edit, Tap } from "./tap.ts";
-import { recordingTap } from "./tap.ts";
 
-/** What is continued, and the function that predicts. */
-export interface Beginning {
+/** What is continued, and how. */
+export interface Beginning extends Omit<PassForm, "edits" | "capture" | "revise"> {
   readonly batch: TokenBatch;
-  /** Predicts the next token, [batch, pos, dVocab]; `fixed` is what `prepare` made. */
-  readonly predict: (inputs: DecoderInputs, fixed: Inputs, tap: Tap) => Tensor;
-  /** Makes, in the first pass, what is the same for all passes. Default: nothing. */
-  readonly prepare?: (tap: Tap) => Inputs;
-  /** Changes values in all passes, before `edit` does. Default: nothing. */
-  readonly woven?: Woven | undefined;
-  /** Makes of it what rows need, of which row i goes on with prompt `prompts[i]`. Default: what it has for the prompt. */
+  /** Makes of what `prepare` made what rows need, of which row i goes on with prompt `prompts[i]`. Default: its rows. */
   readonly repeat?: (fixed: Inputs, prompts: readonly number[]) => Inputs;
+  /** What earlier texts left, and the parameters they were read with. Default: nothing. */
+  readonly known?: { readonly cache: PromptCache; readonly params: unknown } | undefined;
+  /**
+   * Tokens of a prompt that are read at a time, so that one graph serves prompts of all lengths: a graph of packed weights takes long to
+   * load. Default: all.
+   */
+  readonly piece?: number | undefined;
 }
 
-/** How one pass is traced. */
-export interface PassForm extends Omit<Beginning, "batch"> {
-  readonly edits: ReadonlyMap<string, readonly Edit[]>;
-  readonly capture: readonly string[];
-  /** Hears when nothing of earlier positions can be kept. */
-  readonly revise: (revision: Revision) => void;
+/** What a reader is made for. */
+export interface ReaderOptions extends Omit<Beginning, "batch">, Omit<PassForm, "revise"> {
+  /** Tokens that a row can have in the end. */
+  readonly longest: number;
+  /** Tokens that are drafted at a time, at most: steps that wide predict at every column. */
+  readonly drafts: number;
 }
 
-export interface PassResult extends Carried {
-  /** Logits of the last position, [batch, dVocab]. */
-  readonly logits: Tensor;
-  readonly activations: Readonly<Record<string, Tensor>>;
+/** A place of a text that was read. */
+export interface ReadPlace {
+  /** The number of its row in the pass. */
+  readonly row: number;
+  /** Which token of the row it is. */
+  readonly position: number;
+  readonly id: number;
+  /** Whether the token was given or written. */
+  readonly phase: "prompt" | "generated";
+}
+
+/** The last tokens of rows, padded on the left to one width. */
+interface Columns {
+  readonly rows: readonly (readonly number[])[];
+  readonly counts: readonly number[];
+  readonly width: number;
+  readonly promptLengths: readonly number[];
 }
 
 /** Reads a batch of growing rows, as far as it can without reading a token twice. */
 export class Reader {
+  readonly #options: ReaderOptions;
   readonly #form: PassForm;
-  readonly #decode: (step: StepInputs, fixed: Inputs, weave: Weave) => Promise<PassResult>;
+  readonly #step: (step: StepInputs, fixed: Inputs, weave: Weave) => Promise<PassResult>;
   readonly #revisions: Revision[] = [];
-  #batch!: TokenBatch;
+  /** The tokens of every row. */
+  #rows: (readonly number[])[] = [];
   #cache!: RowCache;
   #fixed: Inputs | undefined;
   #memory: Inputs = {};
-  /** What the last step found, which the cache does not hold yet. */
-  #latest: PassResult | undefined;
+  #promptLengths: readonly number[] = [];
+  /** What the last pass read. */
+  #columns!: Columns;
+  /** What the last step found, which the cache does not hold yet, and how many tokens of each row it read. */
+  #latest: { readonly result: PassResult; readonly read: readonly number[] } | undefined;
 
-  constructor(form: Omit<PassForm, "revise">) {
-    this.#form = { ...form, revise: (revision) => this.#revise(revision) };
-    this.#decode = compile((step: StepInputs, fixed: Inputs, weave: Weave) =>
-      stepPass(this.#form, step, { fixed, weave }),
+  constructor(options: ReaderOptions) {
+    this.#options = options;
+    this.#form = { ...options, revise: (revision) => this.#revise(revision) };
+    this.#step = compile((step: StepInputs, fixed: Inputs, weave: Weave) => {
+      const width = step.tokens.shape[1]!;
+      const columns = width <= 1 + options.drafts ? width : 1;
+      return tracePass(this.#form, withPast(step), { fixed, weave, columns });
+    });
+  }
+
+  /** Whether a step may read tokens that do not stay: nothing but the cache remembers them, and nobody watches. */
+  get canDraft(): boolean {
+    return this.#isPlain && this.#revisions.length === 0 && this.#cache.canGoBack;
+  }
+
+  /** Whether passes may be cut otherwise than one for the prompt and one for each token. */
+  get #isPlain(): boolean {
+    const { edits, capture, woven, prepare } = this.#options;
+    return edits.size === 0 && capture.length === 0 && woven?.hasMemory !== true && !prepare;
+  }
+
+  /** What the rows and columns of the last pass were, [row][column]; null at padding. */
+  places(): (ReadPlace | null)[][] {
+    const { rows, counts, width, promptLengths } = this.#columns;
+    return rows.map((ids, row) =>
+      Array.from({ length: width }, (_, column) => {
+        const back = width - column;
+        if (back > counts[row]!) return null;
+        const position = ids.length - back;
+        const phase = position < promptLengths[row]! ? "prompt" : "generated";
+        return { row, position, id: ids[position]!, phase };
+      }),
     );
   }
 
-  /** Reads whole rows, each of which `count` rows go on with. */
+  /** Reads prompts, each of which `count` rows go on with; predicts at the last column. */
   async start(batch: TokenBatch, count = 1): Promise<PassResult> {
-    const { woven } = this.#form;
+    const rows = rowsOfBatch(batch);
+    this.#begin(batch.lengths);
+    if (count > 1 || !this.#isPlain) return this.#readWhole(batch, count);
+    const { piece } = this.#options;
+    const held = this.#knownBeginning(rows) ?? this.#emptyCache(rows);
+    if (held === undefined) return this.#readWhole(batch, count);
+    this.#cache = held;
+    this.#fixed = {};
+    const left = rows.map(({ length }, i) => length - this.#cache.filled[i]!);
+    return this.#readPieces(rows, piece ?? bucketFor(Math.max(...left)));
+  }
+
+  /**
+   * Reads more tokens of every row.
+   *
+   * @param next - of each row, any number of at least 1
+   * @param kept - how many of the tokens of each row that the step before read stay, from its first on. Default: all
+   */
+  async add(next: readonly (readonly number[])[], kept?: readonly number[]): Promise<PassResult> {
+    const before = this.#rows.map(({ length }) => length);
+    await this.#settle(kept);
+    this.#rows = this.#rows.map((row, i) => [...row, ...next[i]!]);
+    if (this.#isRevised(before)) return this.#readWhole(tokenBatch(this.#rows, "left", 0), 1);
+    const longest = Math.max(...next.map(({ length }) => length));
+    return this.#read({ rows: next, width: longest === 1 ? 1 : 1 + this.#options.drafts });
+  }
+
+  /**
+   * Gives what was read to the prompt cache.
+   *
+   * @param kept - as in `add`
+   */
+  async finish(kept?: readonly number[]): Promise<void> {
+    const { known } = this.#options;
+    if (known === undefined || this.#rows.length !== 1 || !this.canDraft) return;
+    await this.#settle(kept);
+    // a step that failed has told of tokens that it did not read
+    const ids = this.#rows[0]!.slice(0, this.#cache.filled[0]);
+    known.cache.keep(this.#text(ids, known.params), this.#cache);
+  }
+
+  async #readWhole(batch: TokenBatch, count: number): Promise<PassResult> {
+    const { woven, repeat } = this.#options;
     const weave = { inputs: woven?.whole(batch) ?? {}, memory: {} };
-    const result = await promptPass(this.#form, batch, { fixed: this.#fixed, weave });
+    const rows = rowsOfBatch(batch);
+    const around: Around = { fixed: this.#fixed, weave };
+    const pass = tracePass(this.#form, withoutPast(batchInputs(batch)), { ...around, columns: 1 });
+    await evaluate(leaves<Tensor>(pass as unknown as Tree<Tensor>).map(([, tensor]) => tensor));
     const prompts = promptsOfRows(batch.ids.length, count);
-    if (count > 1) woven?.repeat(prompts);
-    const kept = count === 1 ? result : await repeatRows(result, prompts, this.#form.repeat);
-    this.#batch = {
-      ...batch,
-      ids: prompts.map((of) => batch.ids[of]!),
-      lengths: prompts.map((of) => batch.lengths[of]!),
-    };
+    this.#columns = this.#columnsOf(rows, batch.lengths, batch.ids[0]!.length);
+    if (count > 1) this.#begin(prompts.map((of) => batch.lengths[of]!));
+    const kept = count === 1 ? pass : await repeatRows(pass, prompts, repeat);
+    this.#rows = prompts.map((of) => rows[of]!);
     this.#fixed = kept.fixed;
     this.#memory = kept.memory;
-    this.#cache = await RowCache.of(this.#batch, kept);
+    this.#cache = new RowCache(prompts.length, Math.max(...batch.lengths) + 1);
+    await this.#cache.append(
+      kept,
+      prompts.map((of) => batch.lengths[of]!),
+    );
     this.#latest = undefined;
+    return pass;
+  }
+
+  /** Reads what the cache does not hold of rows, `width` tokens at a time; the last piece has the ends of all rows. */
+  async #readPieces(rows: readonly (readonly number[])[], width: number): Promise<PassResult> {
+    const starts = this.#cache.filled.slice();
+    const most = Math.max(...rows.map(({ length }, i) => length - starts[i]!));
+    let result: PassResult | undefined;
+    for (let left = Math.ceil(most / width) - 1; left >= 0; left--) {
+      await this.#settle();
+      const ends = rows.map(({ length }, i) => Math.max(starts[i]!, length - left * width));
+      const from = this.#cache.filled;
+      this.#rows = rows.map((row, i) => row.slice(0, ends[i]));
+      result = await this.#read({ rows: rows.map((row, i) => row.slice(from[i], ends[i])), width });
+    }
+    return result!;
+  }
+
+  /** Reads the last tokens of all rows from what the cache keeps. */
+  async #read(next: NewTokens): Promise<PassResult> {
+    const counts = next.rows.map(({ length }) => length);
+    this.#columns = this.#columnsOf(this.#rows, counts, next.width);
+    const inputs = this.#options.woven?.step(this.#rows, { counts, width: next.width }) ?? {};
+    const weave = { inputs, memory: this.#memory };
+    const result = await this.#step(this.#cache.stepInputs(next), this.#fixed!, weave);
+    this.#memory = result.memory;
+    this.#latest = { result, read: counts };
     return result;
   }
 
-  /** Reads one token more of every row. */
-  async add(next: readonly number[]): Promise<PassResult> {
-    this.#batch = extended(this.#batch, next);
-    if (isRevised(this.#revisions, this.#batch.lengths)) return this.start(this.#batch);
-    if (this.#latest !== undefined) await this.#cache.append(this.#latest);
-    const weave = { inputs: this.#form.woven?.step(this.#batch) ?? {}, memory: this.#memory };
-    this.#latest = await this.#decode(this.#cache.stepInputs(next), this.#fixed!, weave);
-    this.#memory = this.#latest.memory;
-    return this.#latest;
+  /** Gives what the last step found to the cache. */
+  async #settle(kept?: readonly number[]): Promise<void> {
+    if (this.#latest === undefined) return;
+    const { result, read } = this.#latest;
+    this.#latest = undefined;
+    await this.#cache.append(result, read, kept);
+    if (kept === undefined) return;
+    this.#rows = this.#rows.map((row, i) => row.slice(0, row.length - read[i]! + kept[i]!));
+  }
+
+  #begin(promptLengths: readonly number[]): void {
+    this.#promptLengths = promptLengths;
+    this.#options.woven?.begin(promptLengths);
+  }
+
+  #columnsOf(
+    rows: readonly (readonly number[])[],
+    counts: readonly number[],
+    width: number,
+  ): Columns {
+    return { rows, counts, width, promptLengths: this.#promptLengths };
+  }
+
+  #knownBeginning(rows: readonly (readonly number[])[]): RowCache | undefined {
+    const { known, longest, piece } = this.#options;
+    if (known === undefined || rows.length > 1) return undefined;
+    const text = this.#text(rows[0]!, known.params);
+    return known.cache.beginningOf(text, piece === undefined ? 0 : longest);
+  }
+
+  #text(ids: readonly number[], params: unknown): ReadText {
+    return { reader: params, ids, woven: this.#options.woven?.row(ids) };
+  }
+
+  /**
+   * Room for all that rows can get, as another capacity would be another graph; undefined where prompts are read at once, as they
+   * must be where more is kept than keys and values.
+   */
+  #emptyCache(rows: readonly (readonly number[])[]): RowCache | undefined {
+    if (this.#options.piece === undefined) return undefined;
+    const first = tokenBatch(
+      rows.map((row) => row.slice(0, 1)),
+      "left",
+      0,
+    );
+    const weave = { inputs: this.#options.woven?.whole(first) ?? {}, memory: {} };
+    // traced for its shapes, and never run
+    const pass = tracePass(this.#form, withoutPast(batchInputs(first)), {
+      fixed: {},
+      weave,
+      columns: 1,
+    });
+    if (this.#revisions.length > 0 || Object.keys(pass.states).length > 0) return undefined;
+    const cache = new RowCache(rows.length, this.#options.longest);
+    cache.makeRoomLike(pass);
+    return cache;
+  }
+
+  /** Whether the last tokens of any row changed what was computed for those before them. */
+  #isRevised(before: readonly number[]): boolean {
+    return this.#revisions.some(({ beyond, isEvery }) =>
+      this.#rows.some(({ length }, i) => length > beyond && (isEvery || before[i]! <= beyond)),
+    );
   }
 
   #revise(found: Revision): void {
@@ -100,98 +273,11 @@ export class Reader {
   }
 }
 
-/** The batch with one token more in every row. */
-function extended({ ids, lengths, padding }: TokenBatch, next: readonly number[]): TokenBatch {
-  return {
-    ids: ids.map((row, i) => [...row, next[i]!]),
-    lengths: lengths.map((length) => length + 1),
-    padding,
-  };
+function rowsOfBatch({ ids, lengths }: TokenBatch): (readonly number[])[] {
+  return ids.map((row, i) => row.slice(row.length - lengths[i]!));
 }
 
-/** Whether the last token of any row changed what was computed for those before it. */
-function isRevised(revisions: readonly Revision[], lengths: readonly number[]): boolean {
-  return revisions.some(({ beyond, isEvery }) =>
-    lengths.some((length) => (isEvery ? length > beyond : length === beyond + 1)),
-  );
-}
-
-/** Runs the prompt: everything a decoding step needs, and the logits of the last position. */
-async function promptPass(form: PassForm, batch: TokenBatch, around: Around): Promise<PassResult> {
-  const nothing = { past: () => undefined, state: () => undefined, ...around };
-  const result = tracePass(form, { ...batchInputs(batch), ...nothing });
-  await evaluate(leaves<Tensor>(result as unknown as Tree<Tensor>).map(([, tensor]) => tensor));
-  return result;
-}
-
-function stepPass(
-  form: PassForm,
-  { keys, values, states, ...inputs }: StepInputs,
-  around: Around,
-): PassResult {
-  return tracePass(form, {
-    ...inputs,
-    past: (layer) => ({ k: keys[layer]!, v: values[layer]! }),
-    state: (layer) => states[layer],
-    ...around,
-  });
-}
-
-/** What interventions read in a pass: their numbers, and what their conditions remember of the pass before. */
-interface Weave {
-  readonly inputs: Inputs;
-  readonly memory: Inputs;
-}
-
-/** What a pass reads beside its tokens. */
-interface Around {
-  /** What is the same for all passes but the first, which makes it. */
-  readonly fixed: Inputs | undefined;
-  readonly weave: Weave;
-}
-
-/** What one pass reads: new tokens, what is kept of earlier ones, and what is around. */
-interface PassInputs
-  extends Omit<DecoderInputs, "cache">, Pick<DecoderCache, "past" | "state">, Around {}
-
-function tracePass(
-  { predict, prepare, edits, woven, capture, revise }: PassForm,
-  { past, state: stateOf, fixed: given, weave, ...inputs }: PassInputs,
-): PassResult {
-  const memory: Record<string, Tensor> = {};
-  const all = woven?.editsBefore(edits, weave.inputs, {
-    recall: (name) => weave.memory[name],
-    keep: (name, state) => {
-      memory[name] = state;
-    },
-  });
-  const keys: Record<string, Tensor> = {};
-  const values: Record<string, Tensor> = {};
-  const states: Record<string, readonly Tensor[]> = {};
-  const cache: DecoderCache = {
-    past,
-    state: stateOf,
-    store: (layer, k, v) => {
-      keys[layer] = k;
-      values[layer] = v;
-    },
-    keep: (layer, state) => {
-      states[layer] = state;
-    },
-    revise,
-  };
-  const { tap, sites } = recordingTap({ edits: all ?? edits });
-  const fixed = given ?? prepare?.(tap) ?? {};
-  const logits = tap("logits", predict({ ...inputs, cache }, fixed, tap));
-  return {
-    logits: logits.slice({ axis: 1, start: -1 }).squeeze(1),
-    keys,
-    values,
-    states,
-    fixed,
-    memory,
-    activations: Object.fromEntries(
-      capture.filter((site) => sites.has(site)).map((site) => [site, sites.get(site)!]),
-    ),
-  };
+/** Widths of what follows a known beginning come in powers of two, so that few graphs serve all. */
+function bucketFor(count: number): number {
+  return 2 ** Math.ceil(Math.log2(count));
 }

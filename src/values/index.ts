@@ -20,7 +20,14 @@ export {
   scaleDirection,
   type Direction,
 } from "./directions.ts";
-export { doseCurveSchema, type DoseCurve } from "./dose-curve.ts";
+export { describeCurve } from "./describe-curve.ts";
+export {
+  doseCurveSchema,
+  type CollapseBounds,
+  type CurveConditions,
+  type DoseCurve,
+  type DosePoint,
+} from "./dose-curve.ts";
 export {
   intervention,
   interventionSchema,
@@ -53,6 +60,7 @@ export { probe, probeSchema, probeScore, type Probe, type ProbeInput } from "./p
 export type { PlanInputs, ValueEdit } from "./slot-edits.ts";
 export { fromPyvene, toPyvene, type PyveneConfig } from "./pyvene.ts";
 export type { SiteForm } from "./site-form.ts";
+export { isGate, isPhase } from "./slot-inputs.ts";
 export {
   placesOf,
   stepPlaces,

@@ -40,6 +40,8 @@ export interface InterventionPlan {
   readonly sites: readonly string[];
   /** Names of what conditions keep from pass to pass; empty where nothing is. */
   readonly states: readonly string[];
+  /** What decides its graph, apart from the numbers that `inputs` gives it. */
+  readonly form: string;
   /** What the graph takes in a pass over these places. Their shapes depend on the batch and the columns of the pass alone. */
   readonly inputs: (places: Places, options?: StrengthOptions) => PlanInputs;
   /**
@@ -60,8 +62,7 @@ const forgetful: ConditionMemory = { recall: () => undefined, keep: () => undefi
  * Plans sets that apply to all rows of a batch, one set after the other.
  *
  * @throws PatchClampError `BAD_INPUT` when two share a site and one says `conflict: "error"`, or tokens to match have no ids;
- * `SHAPE_MISMATCH` when the numbers of an intervention do not fit its site; `UNSUPPORTED` for features of dictionaries; and what
- * `select` throws
+ * `SHAPE_MISMATCH` when the numbers of an intervention do not fit its site; and what `select` throws
  */
 export function planInterventions(
   sets: readonly InterventionSet[],
@@ -133,6 +134,7 @@ function plan(
   return {
     sites: [...new Set(slots.map(({ site }) => site.name))],
     states: slots.filter(keepsState).map(({ name }) => name),
+    form: slots.map(({ name, form }) => `${name} ${form}`).join("\n"),
     inputs: (places, { strength = 1 } = {}) => {
       checkRows(rows.length, places);
       const strengths = strengthsOf(strength, places.ids.length);

@@ -78,7 +78,7 @@ export function passInputs(slot: Slot, plan: PassPlan): Record<string, Tensor> {
   const shape = site.shape.map(() => 1);
   shape[0] = batch;
   shape[placeAxis(site)] = pos;
-  const inputs = { [`${name}.gate`]: { shape, data: gate } };
+  const inputs = { [`${name}${GATE}`]: { shape, data: gate } };
   for (const [level, data] of isConditional(slot) ? Object.entries(levels) : []) {
     inputs[`${name}.when.${level}`] = { shape: [batch, 1], data };
   }
@@ -99,6 +99,18 @@ function sameOr(before: Tensor | undefined, numbers: Numbers): Tensor {
   return isSame ? before : leafOf(numbers);
 }
 
+/** Whether an input says how much an intervention does at every place of a pass. */
+export function isGate(name: string): boolean {
+  return name.endsWith(GATE);
+}
+
+const GATE = ".gate";
+
+/** Whether an input says which phase every place of a pass is in. */
+export function isPhase(name: string): boolean {
+  return name.startsWith(PHASES);
+}
+
 /** How the names of the masks that conditions share begin. */
 export const PHASES = "interventions.phase";
 
@@ -110,7 +122,7 @@ export function phaseInputs(places: Places): Record<string, Tensor> {
     prompt: (position, row) => position >= 0 && position < promptLengths[row]!,
     generated: (position, row) => position >= promptLengths[row]!,
     promptEnd: (position, row) => position === promptLengths[row]! - 1,
-    end: (position, row) => position === Math.max(...positions[row]!),
+    end: (position, row) => position >= 0 && position === Math.max(...positions[row]!),
   };
   return Object.fromEntries(
     Object.entries(masks).map(([phase, holds]) => {

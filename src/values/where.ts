@@ -87,12 +87,25 @@ export function placesOf(
   };
 }
 
-/** The places of a step that computes the last token of every row. */
+/**
+ * The places of a step that computes the last tokens of every row.
+ *
+ * @param counts - how many of each row; fewer than the most are padded on the left. Default: one
+ * @param width - columns of the step. Default: the largest count
+ */
 export function stepPlaces(
   ids: readonly (readonly number[])[],
   promptLengths: readonly number[],
+  counts: readonly number[] = ids.map(() => 1),
+  width: number = Math.max(...counts),
 ): Places {
-  return { ids, positions: ids.map((row) => [row.length - 1]), promptLengths };
+  const positions = ids.map((row, i) =>
+    Array.from({ length: width }, (_, column) => {
+      const back = width - column;
+      return back <= counts[i]! ? row.length - back : -1;
+    }),
+  );
+  return { ids, positions, promptLengths };
 }
 
 /** Whether a place of a row is meant. */

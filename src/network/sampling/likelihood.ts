@@ -22,10 +22,17 @@ export interface Likelihood {
  * Measures how likely a token was: log p = l - log(sum(exp(l'))).
  *
  * @param logits - [dVocab]
+ * @param logTotal - log(sum(exp(logits))), in nats
  * @param count - how many alternatives, at least 0; more than dVocab gives all
  */
-export function likelihood(logits: Float32Array, id: number, count: number): Likelihood {
-  const logTotal = logSumExp(logits, id);
+export function likelihood(
+  logits: Float32Array,
+  {
+    id,
+    logTotal,
+    count,
+  }: { readonly id: number; readonly logTotal: number; readonly count: number },
+): Likelihood {
   const logProbability = logits[id]! - logTotal;
   const others = count === 0 ? [] : Array.from(largest(logits, count));
   return {
@@ -36,18 +43,4 @@ export function likelihood(logits: Float32Array, id: number, count: number): Lik
       logProbability: logits[other]! - logTotal,
     })),
   };
-}
-
-/** log(sum(exp(l))), computed against a logit near the largest. */
-function logSumExp(logits: Float32Array, near: number): number {
-  const sum = sumExp(logits, logits[near]!);
-  if (Number.isFinite(sum)) return logits[near]! + Math.log(sum);
-  const most = logits[largest(logits, 1)[0]!]!;
-  return most + Math.log(sumExp(logits, most));
-}
-
-function sumExp(logits: Float32Array, from: number): number {
-  let sum = 0;
-  for (let i = 0; i < logits.length; i++) sum += Math.exp(logits[i]! - from);
-  return sum;
 }
