@@ -7,9 +7,12 @@ import { buildNetwork } from "../checkpoints/load.ts";
 import { makeTokenizer } from "../checkpoints/tokenizer/tokenizer.ts";
 import { openNetwork } from "../index.ts";
 import type { GenerateOptions, GeneratedToken } from "./generate.ts";
+import { generate } from "./generate.ts";
+import { planFor, Woven } from "./interventions.ts";
 import type { LanguageNetwork } from "./language.ts";
 import type { LanguageInput } from "./prompt.ts";
 import type { Edits } from "./network.ts";
+import type { Beginning } from "./reader.ts";
 import { randn, tensor } from "../runtime/index.ts";
 import type { Tensor } from "../runtime/index.ts";
 
@@ -572,4 +575,50 @@ describe("bad input", () => {
     await expect(run()).rejects.toMatchObject({ code: "ABORTED", cause: "enough" });
     expect(made).toHaveLength(3);
   });
+});
+
+test("what is recorded says which rows, positions, tokens and phases it is of", async () => {
+  const prompts = [prompt, [7, 2]];
+  const options = { maxTokens: 4, capture: "blocks.0.resid_post" };
+  const made = await generated(nets.llama, prompts, { ...options, count: 2, temperature: 1 });
+  const ofRow = (row: number): GeneratedToken[] => made.filter((token) => token.row === row);
+  const [first, ...later] = ofRow(3);
+  const given = prompts.map((ids, row) =>
+    ids.map((id, position) => ({ row, position, id, phase: "prompt" })),
+  );
+  expect(first!.places).toEqual([given[0], [null, null, null, ...given[1]!]]);
+  expect(first!.activations["blocks.0.resid_post"]!.shape.slice(0, 2)).toEqual([2, 5]);
+  const ids = ofRow(3).map(({ id }) => id);
+  for (const [step, { places, activations }] of later.entries()) {
+    expect(activations["blocks.0.resid_post"]!.shape.slice(0, 2)).toEqual([4, 1]);
+    expect(places[3]).toEqual([{ row: 3, position: 2 + step, id: ids[step], phase: "generated" }]);
+  }
+  for (const { places } of await generated(nets.llama, prompt, { maxTokens: 2 }))
+    expect(places).toEqual([]);
+});
+
+test("prompts that are read in pieces of any size give what prompts read at once give", async () => {
+  const interventions = [
+    { kind: "scale" as const, site: "blocks.0.mlp_out", gain: 3, at: { positions: [-1, 1] } },
+  ];
+  const net = nets.llama;
+  const given = net.tokens([[3, 1, 4, 1, 5, 9, 2], prompt, [8]]);
+  for (const piece of [undefined, 1, 2, 3, 7, 16]) {
+    const woven = new Woven(planFor(net, { interventions })!, 1);
+    const predict: Beginning["predict"] = (inputs, _, tap) =>
+      net.forward(net.params as never, inputs, tap);
+    const made: GeneratedToken[] = [];
+    const options = { maxTokens: 9, stop: [], temperature: 1 };
+    for await (const token of generate(net, { batch: given, predict, woven, piece }, options))
+      made.push(token);
+    const whole = { ...options, interventions };
+    const rows = await generated(
+      net,
+      { prompts: given.ids.map((row, i) => row.slice(row.length - given.lengths[i]!)) },
+      whole,
+    );
+    expect(byRow(made)).toEqual(byRow(rows));
+    for (const [i, { logProbability }] of made.entries())
+      expect(Math.abs(logProbability - rows[i]!.logProbability)).toBeLessThanOrEqual(TOLERANCE);
+  }
 });

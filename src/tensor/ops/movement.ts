@@ -114,7 +114,13 @@ export function transpose(
       problem: `${showShape(order)} is not an order of the ${x.rank} axes of ${showShape(x.shape)}.`,
     });
   }
-  return axes.every((axis, i) => axis === i) ? x : apply(transposeOp, [x], { order: axes });
+  if (axes.every((axis, i) => axis === i)) return x;
+  // what moves axes of size 1 alone moves no element
+  const moving = axes.filter((axis) => x.shape[axis] !== 1);
+  const staysPut = moving.every((axis, i) => i === 0 || axis > moving[i - 1]!);
+  return staysPut
+    ? x.reshape(axes.map((axis) => x.shape[axis]!))
+    : apply(transposeOp, [x], { order: axes });
 }
 
 Tensor.prototype.transpose = function method(this: Tensor, order): Tensor {
