@@ -2,8 +2,8 @@
 // Nothing it says is believed before it is checked against the size of the file.
 
 import { PatchClampError } from "../core/errors.ts";
-import { bytesPerElement, isStoredDtype, storedDtypes } from "./dtypes.ts";
-import type { StoredDtype } from "./dtypes.ts";
+import { bytesPerElement, isStoredDtype, storedDtypes } from "../core/dtypes.ts";
+import type { StoredDtype } from "../core/dtypes.ts";
 
 /** The reference implementation refuses longer headers; so do we. */
 const maxHeaderBytes = 100_000_000;

@@ -1,7 +1,7 @@
 import { PatchClampError } from "../core/errors.ts";
 import type { Files } from "../core/files.ts";
-import { bytesPerElement, decode, decodeInto, encode, isWidened, storedDtypes } from "./dtypes.ts";
-import type { StoredDtype, TensorData } from "./dtypes.ts";
+import { bytesPerElement, decode, decodeInto, encode, isWidened, storedDtypes } from "../core/dtypes.ts";
+import type { StoredDtype, TensorData } from "../core/dtypes.ts";
 import { headerLength, parseHeader } from "./header.ts";
 
 /** One tensor of a file; its numbers are read when they are asked for, and again each time. */

@@ -4,7 +4,7 @@ import { PatchClampError } from "../../core/errors.ts";
 import type { Files } from "../../core/files.ts";
 import { sizeOf } from "../../tensor/tensor.ts";
 import { checkpointOf } from "../checkpoint.ts";
-import { decode } from "../dtypes.ts";
+import { decode } from "../../core/dtypes.ts";
 import type { CheckpointSource } from "../load.ts";
 import type { ElementRange, StoredTensor } from "../safetensors.ts";
 import { makeTokenizer } from "../tokenizer/tokenizer.ts";

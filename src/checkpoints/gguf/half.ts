@@ -1,4 +1,4 @@
-import { float16ToFloat32 } from "../dtypes.ts";
+import { float16ToFloat32 } from "../../core/dtypes.ts";
 
 /** All 65,536 half-precision numbers, made when first needed. */
 let table: Float32Array | undefined;

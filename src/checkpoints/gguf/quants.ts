@@ -2,8 +2,8 @@
 // float32 and only the last sum is rounded. Types: https://github.com/ggml-org/ggml/blob/master/docs/gguf.md
 
 import { PatchClampError } from "../../core/errors.ts";
-import { decode, decodeInto } from "../dtypes.ts";
-import type { StoredDtype, TensorData } from "../dtypes.ts";
+import { decode, decodeInto } from "../../core/dtypes.ts";
+import type { StoredDtype, TensorData } from "../../core/dtypes.ts";
 import { iq4nl, iq4xs, mxfp4 } from "./iq-quants.ts";
 import { q2k, q3k, q4k, q5k, q6k } from "./k-quants.ts";
 import { halfAt } from "./half.ts";

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 
 import { memoryFiles } from "../../core/files.ts";
-import { decode } from "../dtypes.ts";
+import { decode } from "../../core/dtypes.ts";
 import { readGgufHeader } from "./header.ts";
 import { writeGguf } from "./writer.ts";
 

@@ -6,7 +6,7 @@ import type { Intervention } from "../../values/intervention.ts";
 import type { InterventionSet, InterventionSetInput } from "../../values/intervention-set.ts";
 import { interventionSet } from "../../values/intervention-set.ts";
 import type { Numbers } from "../../values/numbers.ts";
-import { decode } from "../dtypes.ts";
+import { decode } from "../../core/dtypes.ts";
 import type { GgufTensor } from "../gguf/header.ts";
 import { readGgufHeader } from "../gguf/header.ts";
 import { writeGguf } from "../gguf/writer.ts";
