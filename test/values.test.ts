@@ -453,21 +453,6 @@ test.each([[Number.NaN], [[1]], [[1, Infinity]]])(
   },
 );
 
-test("a feature is refused while there are no dictionaries", () => {
-  const set = setOf({
-    kind: "feature",
-    site: "blocks.0.resid_post",
-    dictionary: "d",
-    index: 3,
-    value: 1,
-  });
-  expect(() => planInterventions([set], options(nets["gpt2"]!)))
-    .toThrowErrorMatchingInlineSnapshot(`
-    [PatchClampError: interventions: an intervention of the kind "feature" needs a dictionary, and none can be opened yet.
-      fix: add the feature's decoder row instead: { kind: "add", vector, scale }.]
-  `);
-});
-
 test("a plan counts the places that each intervention touches", () => {
   const net = nets["gpt2"]!;
   const set = setOf(

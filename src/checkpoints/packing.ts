@@ -31,6 +31,22 @@ export function rangeOf(entry: ParamEntry): [start: number, end: number] | undef
   return [start, start + size];
 }
 
+/** Where an element of the tree's parameter lies among those of the file's tensor. */
+export function storedPlace(entry: ParamEntry, element: number): number {
+  const { shape, stack, part, turn } = entry;
+  const rows = shape[0] ?? 1;
+  const rowSize = sizeOf(shape) / rows;
+  const whole = sizeOf(wholeShape(entry)) / (stack?.of ?? 1);
+  const [row, column] = [Math.floor(element / rowSize), element % rowSize];
+  const block = rows / (turn?.groups ?? 1);
+  const at =
+    turn === undefined
+      ? (part?.start ?? 0) + row
+      : (Math.floor(row / block) * turn.of + turn.index) * block + (row % block);
+  const place = isMatrixTransposed(entry) ? column * (whole / rowSize) + at : at * rowSize + column;
+  return (stack?.index ?? 0) * whole + place;
+}
+
 /** One parameter from the numbers of the file's tensor; where it lies there in one piece, a view of them. */
 export function unpacked(data: Float32Array, entry: ParamEntry): Float32Array {
   const { shape, part, turn } = entry;

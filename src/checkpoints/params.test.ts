@@ -1,6 +1,7 @@
 import * as fc from "fast-check";
 import { expect, test } from "vitest";
 
+import { openGolden } from "../../test/golden/read.ts";
 import type { ParamEntry } from "../architectures/family.ts";
 import { memoryFiles } from "../core/files.ts";
 import { leaves } from "../core/tree.ts";
@@ -8,6 +9,7 @@ import { ones } from "../runtime/index.ts";
 import type { Tensor } from "../runtime/index.ts";
 import type { Checkpoint } from "./checkpoint.ts";
 import { openCheckpoint } from "./checkpoint.ts";
+import { openNetwork } from "./load.ts";
 import { readParams, storedParams } from "./params.ts";
 import { writeSafetensors } from "./safetensors.ts";
 
@@ -211,3 +213,24 @@ test("a tree that lacks a parameter is refused", async () => {
       fix: save the config.json that these parameters belong to.]
   `);
 });
+
+test.each(["gpt2", "neox", "mixtral", "gpt-oss", "phi3"])(
+  "a few elements of any parameter of %s are those of the whole",
+  async (name) => {
+    const { files } = await openGolden(name);
+    const { params } = await openNetwork(files, { check: false });
+    for (const [path, param] of leaves<Tensor>(params)) {
+      const ranges = [
+        [0, 1],
+        [0, 20],
+        [param.size - 20, param.size],
+      ] as const;
+      const own = ranges.filter(([start, end]) => start >= 0 && end <= param.size);
+      const parts = await Promise.all(own.map(async (range) => param.value!.readPart!(range)));
+      const whole = await param.data();
+      for (const [i, range] of own.entries()) {
+        expect({ path, part: parts[i] }).toEqual({ path, part: whole.slice(...range) });
+      }
+    }
+  },
+);

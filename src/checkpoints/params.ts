@@ -9,8 +9,8 @@ import { leaves, treeOf } from "../core/tree.ts";
 import { fromSource } from "../tensor/leaf.ts";
 import { sizeOf, type Tensor } from "../tensor/tensor.ts";
 import type { Checkpoint } from "./checkpoint.ts";
-import { pack, rangeOf, storedShape, unpacked } from "./packing.ts";
-import type { TensorToStore } from "./safetensors.ts";
+import { pack, rangeOf, storedPlace, storedShape, unpacked } from "./packing.ts";
+import type { ElementRange, TensorToStore } from "./safetensors.ts";
 
 /** How names and leftover tensors of a checkpoint are taken. */
 export interface ReadOptions {
@@ -52,15 +52,49 @@ export function readParams(
       if (entry.isOptional === true && !checkpoint.has(name)) return [];
       checkShape(checkpoint, name, entry);
       const range = rangeOf(entry);
-      const load = async (): Promise<Float32Array> => {
+      const load = async (wanted?: ElementRange): Promise<Float32Array> => {
+        if (wanted !== undefined) return readPart(checkpoint, name, entry, wanted);
         if (range === undefined) return unpacked(await wholes.read(name), entry);
         const data = await checkpoint.float32(name, range);
         return data.length === sizeOf(entry.shape) ? data : data.subarray(...range);
       };
-      const tensor = fromSource(() => enter(load), { shape: entry.shape, dtype: "float32" }, name);
+      const tensor = fromSource(
+        (wanted) => enter(() => load(wanted)),
+        { shape: entry.shape, dtype: "float32" },
+        name,
+      );
       return [[entry.path, tensor]];
     }),
   );
+}
+
+/** Elements between two that are wanted: as many are read along rather than in a reading of their own. */
+const GAP = 8192;
+
+/** A few elements of a parameter, in the tree's order. */
+async function readPart(
+  { float32 }: Checkpoint,
+  name: string,
+  entry: ParamEntry,
+  [start, end]: ElementRange,
+): Promise<Float32Array> {
+  const runs: { first: number; places: number[] }[] = [];
+  for (let element = start; element < end; element++) {
+    const place = storedPlace(entry, element);
+    const last = runs.at(-1)?.places.at(-1) ?? -Infinity;
+    if (place > last && place - last <= GAP) runs.at(-1)!.places.push(place);
+    else runs.push({ first: place, places: [place] });
+  }
+  const part = new Float32Array(end - start);
+  let at = 0;
+  for (const { first, places } of runs) {
+    const range = [first, places.at(-1)! + 1] as const;
+    const data = await float32(name, range);
+    // a checkpoint that cannot read a part gives all
+    const offset = data.length === range[1] - range[0] ? first : 0;
+    for (const place of places) part[at++] = data[place - offset]!;
+  }
+  return part;
 }
 
 /** Reads tensors that several parameters lie in once, and lets go of them when the last of these has its part. */

@@ -51,6 +51,7 @@ export class AudioNetwork extends Network<AudioInput> {
     super({
       name,
       params,
+      config,
       forward,
       output: config.dVocab === 0 ? "hidden" : "logits",
       prepare: (given) => ({ ...audioInputs(this.samples(given), config) }),

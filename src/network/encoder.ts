@@ -72,6 +72,7 @@ export class EncoderNetwork extends Network<EncoderInput> {
     super({
       name,
       params,
+      config,
       forward: (p: never, inputs: EncoderInputs, tap: Tap) => {
         const hidden = forward(p, inputs, tap);
         tap("pooled", pool(hidden, inputs, sentences.poolings));

@@ -158,7 +158,11 @@ interface WritingForm {
   readonly logProbabilities: number;
 }
 
-/** Writes what a pass predicts: a token, and one more for each that was drafted right. */
+/**
+ * Writes what a pass predicts.
+ *
+ * @yields a token, and one more for each that was drafted right, as far as their texts are certain
+ */
 function* write(
   row: OpenRow,
   predicted: Predicted,

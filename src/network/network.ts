@@ -7,6 +7,8 @@ import { compile, evaluate } from "../tensor/evaluate.ts";
 import type { RuleSet } from "../tensor/gradients.ts";
 import { gradients } from "../tensor/gradients.ts";
 import type { Tensor } from "../tensor/tensor.ts";
+import type { NetworkIdentity } from "../values/index.ts";
+import { identityOf } from "./identity.ts";
 import type { SiteInfo, SiteMeanings, SiteSpace } from "./sites.ts";
 import { describeSite, selectSite, selectSites } from "./sites.ts";
 import type { Edit, RecordingTap, Tap } from "./tap.ts";
@@ -20,6 +22,8 @@ export interface NetworkDefinition<Given> {
   /** What errors and reports call it. */
   readonly name: string;
   readonly params: Tree<Tensor>;
+  /** What decides what it computes beside its parameters, as JSON; part of its identity. Default: nothing. */
+  readonly config?: unknown;
   /** The network itself. It names values through `tap` and returns its output. */
   readonly forward: (params: never, inputs: never, tap: Tap) => Tensor;
   /** Site of its output, which `forward` may name itself. Default `logits`. */
@@ -125,6 +129,7 @@ export class Network<Given = Inputs> {
   readonly definition: NetworkDefinition<Given>;
   #listed: SiteInfo[] | undefined;
   #space: SiteSpace | undefined;
+  #identity: Promise<NetworkIdentity> | undefined;
   readonly #compiled = new Map<string, Compiled>();
 
   constructor(definition: NetworkDefinition<Given>) {
@@ -135,6 +140,25 @@ export class Network<Given = Inputs> {
   /** Parameters, as a tree of tensors. */
   get params(): Tree<Tensor> {
     return this.definition.params;
+  }
+
+  /**
+   * Which network this is: its name, its width and a hash of its config and of samples of its parameters. Values carry it as
+   * `madeFor`, and `originOf` compares two.
+   *
+   * The hash is of numbers, not of files: of every parameter, by its path, the first and the last 32 as float32. So a network keeps
+   * it when it is saved and opened again, in one file or in shards, as GGUF or in a wider type. A type that rounds one of these
+   * numbers makes another network of it, as do weights in fewer bits and a step of training. Parameters that were not needed yet are
+   * not loaded for it where their samples can be read alone, as those of safetensors can.
+   *
+   * @throws PatchClampError what reading a parameter throws
+   */
+  identity(): Promise<NetworkIdentity> {
+    this.#identity ??= identityOf(this).catch((error: unknown) => {
+      this.#identity = undefined;
+      throw error;
+    });
+    return this.#identity;
   }
 
   /** Site of the network's output. */

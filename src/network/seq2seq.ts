@@ -52,6 +52,7 @@ export class Seq2SeqNetwork extends Network<Seq2SeqInput> {
     super({
       name,
       params,
+      config,
       forward: (p: never, inputs: Seq2SeqInputs, tap: Tap) => {
         const { sourceTokens, sourcePositions, sourceMask, ...target } = inputs;
         const read = { tokens: sourceTokens, positions: sourcePositions, mask: sourceMask };

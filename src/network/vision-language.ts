@@ -60,6 +60,7 @@ export class VisionLanguageNetwork extends Network<VisionLanguageInput> {
     super({
       name,
       params,
+      config,
       forward: (p: never, { pixels, ...inputs }: Given, tap: Tap) => {
         const features = pixels === undefined ? undefined : look(p, pixels, tap);
         return predict(p, { ...inputs, features }, tap);

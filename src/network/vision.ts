@@ -58,6 +58,7 @@ export class VisionNetwork extends Network<ImageInput> {
     super({
       name,
       params,
+      config,
       forward,
       output: config.output,
       prepare: (given) => ({ ...this.#inputs(given) }),

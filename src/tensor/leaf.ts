@@ -49,9 +49,14 @@ export function fromHost(data: TypedArray, aval: Aval, name?: string): Tensor {
 /**
  * A leaf whose numbers are fetched when a graph or a reader first needs them, and kept from then on.
  *
- * @param load - called once, and again after it failed
+ * @param load - called once for all, and again after it failed; with a range, for the elements from the first up to and without
+ * the second, which are not kept
  */
-export function fromSource(load: () => Promise<TypedArray>, aval: Aval, name?: string): Tensor {
+export function fromSource(
+  load: (range?: readonly [start: number, end: number]) => Promise<TypedArray>,
+  aval: Aval,
+  name?: string,
+): Tensor {
   let data: TypedArray | undefined;
   let loading: Promise<TypedArray> | undefined;
   const fetched = async (): Promise<TypedArray> => {
@@ -71,6 +76,7 @@ export function fromSource(load: () => Promise<TypedArray>, aval: Aval, name?: s
       return data;
     },
     read: async () => data ?? read(),
+    readPart: async (range) => data?.subarray(...range) ?? load(range),
     dispose: () => undefined,
   };
   return fromValue(value, name);

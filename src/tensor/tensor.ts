@@ -30,6 +30,8 @@ export interface Value extends Aval {
   readonly data: TypedArray | undefined;
   /** Brings the content to the host. */
   readonly read: () => Promise<TypedArray>;
+  /** The elements from the first up to and without the second, where fewer than all can be fetched. */
+  readonly readPart?: (range: readonly [start: number, end: number]) => Promise<TypedArray>;
   /** Frees device memory, if any is held. */
   readonly dispose: () => void;
 }
@@ -184,8 +186,8 @@ export function applyMany<A extends object>(
 /** Applies the op of a node to other inputs; the name and the user's line stay those of the node. */
 export function reapply(node: Node, inputs: readonly Tensor[]): readonly Tensor[] {
   const outputs = applyMany(node.op, inputs, node.attrs);
-  const { label, origin } = node;
-  if (outputs[0] !== undefined) Object.assign(outputs[0].node, { label, origin });
+  const { label, origin, isBackward } = node;
+  if (outputs[0] !== undefined) Object.assign(outputs[0].node, { label, origin, isBackward });
   return outputs;
 }
 

@@ -7,6 +7,7 @@ import { intervention } from "./intervention.ts";
 import { interventionSet } from "./intervention-set.ts";
 
 const site = "blocks.3.resid_post";
+const row = { encoder: [1, 0], bias: 0, decoder: [0, 1], activation: { kind: "relu" } } as const;
 const probe = { kind: "linear", site: "blocks.2.resid_post", direction: [1] } as const;
 
 test.each<[InterventionInput, string]>([
@@ -57,8 +58,16 @@ test.each<[InterventionInput, string]>([
     "of the experts switches 1 on and switches 2, 3 off and uses the best 2 alone at blocks.3.resid_post",
   ],
   [
-    { kind: "feature", site, dictionary: "d", index: 3, value: 2 },
+    { kind: "feature", site, dictionary: "d", index: 3, value: 2, row },
     "sets feature 3 of d to 2 at blocks.3.resid_post",
+  ],
+  [
+    { kind: "feature", site, index: 3, value: 0, mode: "scale", row, at: { positions: [1] } },
+    "multiplies feature 3 of a dictionary by 0 at blocks.3.resid_post at position 1",
+  ],
+  [
+    { kind: "feature", site, dictionary: "d", index: 3, value: -2, mode: "add", row },
+    "adds -2 to feature 3 of d at blocks.3.resid_post",
   ],
 ])("%o is told in words", (given, words) => {
   expect(described(intervention(given))).toBe(words);
@@ -79,8 +88,7 @@ test("a set is told with its network and the band of its curve", () => {
   expect(describeSet(set)).toMatchInlineSnapshot(`
     "calm: 1 intervention for stories (64 numbers wide)
     - multiplies blocks.3.resid_post by 2
-    usable at strengths 0.5 to 2 (share of calm texts)
-    texts fall apart from strength 4 on"
+    share of calm texts: usable at strengths 0.5 to 2, with 0.5 at strength 1, not compared with random directions; texts fall apart from strength 4 on"
   `);
 });
 

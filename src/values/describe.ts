@@ -3,6 +3,7 @@
 import { plural } from "../core/text.ts";
 import type { Adapter } from "./adapter.ts";
 import type { Condition } from "./condition.ts";
+import { describeCurve } from "./describe-curve.ts";
 import { normOf } from "./directions.ts";
 import type { Intervention } from "./intervention.ts";
 import type { InterventionSet } from "./intervention-set.ts";
@@ -28,18 +29,11 @@ export function describeSet(set: InterventionSet): string {
       ? ""
       : ` for ${madeFor.network} (${plural(madeFor.dModel, "number")} wide)`;
   const head = `${name ?? "a set"}: ${plural(interventions.length, "intervention")}${origin}`;
-  const band =
-    curve?.band === undefined
-      ? []
-      : [`usable at strengths ${curve.band[0]} to ${curve.band[1]} (${curve.metric})`];
-  const collapse =
-    curve?.collapse === undefined ? [] : [`texts fall apart from strength ${curve.collapse} on`];
   return [
     head,
     ...(note === undefined ? [] : [note]),
     ...interventions.map((one) => `- ${describe(one)}`),
-    ...band,
-    ...collapse,
+    ...(curve === undefined ? [] : [describeCurve(curve)]),
   ].join("\n");
 }
 
@@ -78,7 +72,7 @@ function deed(one: Intervention, site: string): string {
     case "experts":
       return `${expertWords(one)} at ${site}`;
     case "feature":
-      return `sets feature ${one.index} of ${one.dictionary} to ${short(one.value)} at ${site}`;
+      return `${featureWords(one)} at ${site}`;
   }
 }
 
@@ -99,6 +93,15 @@ function expertWords(one: Extract<Intervention, { kind: "experts" }>): string {
     which.length === 0 ? [] : [`switches ${which.join(", ")} ${what}`];
   const best = topK === undefined ? [] : [`uses the best ${topK} alone`];
   return `of the experts ${[...list("on", on), ...list("off", off), ...best].join(" and ")}`;
+}
+
+function featureWords(one: Extract<Intervention, { kind: "feature" }>): string {
+  const { index, dictionary = "a dictionary", value, mode } = one;
+  const feature = `feature ${index} of ${dictionary}`;
+  if (mode === "set") return `sets ${feature} to ${short(value)}`;
+  return mode === "scale"
+    ? `multiplies ${feature} by ${short(value)}`
+    : `adds ${short(value)} to ${feature}`;
 }
 
 /** "while a probe of blocks.2.resid_post reads more than 1.5". */

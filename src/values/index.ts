@@ -11,6 +11,17 @@ export {
 export { conditionSchema, type Condition, type ConditionMemory } from "./condition.ts";
 export { describe, describeAdapter, describeCondition, describeSet } from "./describe.ts";
 export {
+  decodeDictionary,
+  dictionary,
+  dictionarySchema,
+  dictionarySizes,
+  encodeDictionary,
+  featureDirection,
+  type Dictionary,
+  type DictionaryInput,
+} from "./dictionary.ts";
+export { featureIntervention, type FeatureOptions } from "./dictionary-feature.ts";
+export {
   addDirections,
   cosine,
   meanDirection,
@@ -28,6 +39,7 @@ export {
   type DoseCurve,
   type DosePoint,
 } from "./dose-curve.ts";
+export type { FeatureMode, FeatureRow } from "./feature-row.ts";
 export {
   intervention,
   interventionSchema,
@@ -40,12 +52,14 @@ export {
   interventionSet,
   interventionSetSchema,
   originOf,
+  type Identified,
   type InterventionSet,
   type InterventionSetInput,
   type NetworkIdentity,
   type Origin,
 } from "./intervention-set.ts";
 export { networkHash } from "./network-hash.ts";
+export type { Normalisation } from "./normalisation.ts";
 export type { Numbers, NumbersInput } from "./numbers.ts";
 export {
   editOf,

@@ -9,7 +9,8 @@ import type { Intervention } from "./intervention.ts";
 import { interventionSchema } from "./intervention.ts";
 import { readValue } from "./schema.ts";
 
-const networkSchema = z.strictObject({
+/** The schema of a network's identity. */
+export const networkSchema = z.strictObject({
   /** What it is called. */
   network: z.string(),
   /** Of `networkHash`. */
@@ -20,6 +21,11 @@ const networkSchema = z.strictObject({
 
 /** Which network a value was made for or meets. */
 export type NetworkIdentity = z.output<typeof networkSchema>;
+
+/** What knows which network it is, as networks do. */
+export interface Identified {
+  readonly identity: () => Promise<NetworkIdentity>;
+}
 
 /** The schema of a set. */
 export const interventionSetSchema = z.strictObject({
@@ -128,7 +134,7 @@ export type Origin = "same" | "different" | "unknown";
  * @param madeFor - undefined where the value does not say it
  * @param network - undefined where none is at hand
  * @returns `different` where the hashes differ; `unknown` where a side is missing
- * @throws PatchClampError `SHAPE_MISMATCH` when the widths differ, so that nothing can fit
+ * @throws PatchClampError as `checkWidth`
  */
 export function originOf(
   where: string,
@@ -136,13 +142,25 @@ export function originOf(
   network: NetworkIdentity | undefined,
 ): Origin {
   if (madeFor === undefined || network === undefined) return "unknown";
-  if (madeFor.dModel !== network.dModel) {
-    throw new PatchClampError("SHAPE_MISMATCH", {
-      where,
-      problem: `this was made for ${madeFor.network}, which is ${plural(madeFor.dModel, "number")} wide; ${network.network} is ${network.dModel} wide.`,
-      fix: "use it with the network it was made for, or make it again for this one.",
-      facts: { madeFor, network },
-    });
-  }
+  checkWidth(where, madeFor, network);
   return madeFor.hash === network.hash ? "same" : "different";
+}
+
+/**
+ * Refuses a value that was made for a network of another width, to which nothing in it can fit.
+ *
+ * @throws PatchClampError `SHAPE_MISMATCH` naming both networks
+ */
+export function checkWidth(
+  where: string,
+  madeFor: NetworkIdentity,
+  network: Pick<NetworkIdentity, "network" | "dModel">,
+): void {
+  if (madeFor.dModel === network.dModel) return;
+  throw new PatchClampError("SHAPE_MISMATCH", {
+    where,
+    problem: `this was made for ${madeFor.network}, which is ${plural(madeFor.dModel, "number")} wide; ${network.network} is ${network.dModel} wide.`,
+    fix: "use it with the network it was made for, or make it again for this one.",
+    facts: { madeFor, network },
+  });
 }

@@ -6,6 +6,7 @@ import type { InterventionInput } from "./intervention.ts";
 import { combined, interventionSet, interventionSetSchema, originOf } from "./intervention-set.ts";
 
 const site = "blocks.0.resid_post";
+const row = { encoder: [1, 0], bias: 0, decoder: [0, 1], activation: { kind: "relu" } };
 
 describe("an intervention", () => {
   test("takes numbers as lists, arrays or arrays with their shape, and fills in defaults", () => {
@@ -44,6 +45,25 @@ describe("an intervention", () => {
     ["a mask that is none", { kind: "mask", site, keep: [2] }],
     ["an expert on and off", { kind: "experts", site, on: [1], off: [1] }],
     ["no experts", { kind: "experts", site }],
+    ["a feature without its row", { kind: "feature", site, index: 1, value: 2 }],
+    [
+      "a feature that writes another width than it reads",
+      { kind: "feature", site, index: 1, value: 2, row: { ...row, decoder: [1, 2, 3] } },
+    ],
+    [
+      "a feature that writes nothing",
+      { kind: "feature", site, index: 1, value: 2, row: { ...row, decoder: [0, 0] } },
+    ],
+    [
+      "a feature that nothing can beat",
+      {
+        kind: "feature",
+        site,
+        index: 1,
+        value: 2,
+        row: { ...row, activation: { kind: "topk", k: 2, weight: [[1, 2]], bias: [0] } },
+      },
+    ],
     ["a window that is empty", { kind: "ablate", site, at: { windows: [{ from: 3, to: 3 }] } }],
     ["a window without edges", { kind: "ablate", site, at: { windows: [{}] } }],
     ["no positions", { kind: "ablate", site, at: { positions: [] } }],

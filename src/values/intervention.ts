@@ -4,6 +4,7 @@
 import { z } from "zod";
 
 import { conditionSchema } from "./condition.ts";
+import { featureRowSchema } from "./feature-row.ts";
 import { numbers } from "./numbers.ts";
 import { readValue } from "./schema.ts";
 import { whereSchema } from "./where.ts";
@@ -138,14 +139,23 @@ const expertSwitch = z
     if (problem !== undefined) context.addIssue({ code: "custom", message: problem });
   });
 
-/** Sets a feature of a dictionary to a value. */
+/**
+ * Changes how much of a dictionary's feature there is: f becomes `value`, f * value or f + value, where f is what the dictionary
+ * reads. The difference times the feature's decoder row is added, so that nothing else changes: neither other features nor what the
+ * dictionary does not explain. `featureIntervention` makes it.
+ */
 const feature = z.strictObject({
   kind: z.literal("feature"),
   ...common,
-  /** Name or hash of the dictionary. */
-  dictionary: z.string().min(1),
+  /** What people call the dictionary. */
+  dictionary: z.string().min(1).optional(),
+  /** Which feature of the dictionary; for people, as all that is needed of it is in `row`. */
   index: z.int().min(0),
+  /** In units of the feature. */
   value: finite,
+  /** Default set. */
+  mode: z.enum(["set", "scale", "add"]).default("set"),
+  row: featureRowSchema,
 });
 
 /** The schema of an intervention. */

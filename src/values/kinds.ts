@@ -9,6 +9,7 @@ import { NEVER } from "../nn/masks.ts";
 import { ALWAYS } from "../nn/moe.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { normOf, orthonormal } from "./directions.ts";
+import { featureForm, featureParts, withFeature } from "./feature-row.ts";
 import type { Intervention, InterventionKind } from "./intervention.ts";
 import type { Numbers } from "./numbers.ts";
 
@@ -25,6 +26,8 @@ export interface Kind<I extends Intervention> {
   readonly form?: (intervention: I) => string;
   /** Names of the parts that must fill the last axis of the site, not be repeated along it. Default: none. */
   readonly whole?: readonly string[];
+  /** Names of the parts that are not laid against the site. Default: none. */
+  readonly free?: readonly string[];
   /** The new value. `intervention` is any one of this form. */
   readonly apply: (x: Tensor, parts: Parts, gate: Tensor, intervention: I) => Tensor;
 }
@@ -90,8 +93,11 @@ const KINDS: { readonly [K in InterventionKind]: Kind<Extract<Intervention, { ki
     },
   },
   feature: {
-    parts: refuseFeature,
-    apply: refuseFeature,
+    parts: featureParts,
+    form: featureForm,
+    whole: ["encoder"],
+    free: ["bias"],
+    apply: withFeature,
   },
 };
 
@@ -166,13 +172,4 @@ function single(value: number): Numbers {
 
 function zeros(width: number): Numbers {
   return { shape: [width], data: new Float32Array(width) };
-}
-
-function refuseFeature(): never {
-  throw new PatchClampError("UNSUPPORTED", {
-    where: "interventions",
-    problem:
-      'an intervention of the kind "feature" needs a dictionary, and none can be opened yet.',
-    fix: 'add the feature\'s decoder row instead: { kind: "add", vector, scale }.',
-  });
 }

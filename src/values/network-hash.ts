@@ -5,10 +5,10 @@ import { bytesToHex } from "@noble/hashes/utils.js";
  * A name for a network by what it computes, so that a value knows whether it meets the network it was made for.
  *
  * SHA-256 over the config, with sorted keys, and over samples of the weights; 32 hexadecimal digits of it. Two networks that
- * differ in none of these get one name.
+ * differ in none of these get one name. `net.identity()` says what it takes.
  *
- * @param config - the network's config.json, or what stands for it
- * @param samples - some bytes of the weights: the first and last kilobyte of every file do
+ * @param config - what decides what is computed, beside the weights
+ * @param samples - some bytes of the weights
  */
 export function networkHash(config: unknown, samples: readonly Uint8Array[]): string {
   const hash = sha256.create();

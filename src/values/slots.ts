@@ -48,13 +48,21 @@ export function slotsOf(
 function slotForm(one: Intervention, site: SiteForm): string {
   const kind = kindOf(one);
   const parts = kind.parts(one, site.shape.at(-1)!);
-  checkFits(one, site, parts, kind.whole);
+  checkFits(one, site, laid(parts, kind.free), kind.whole);
   const { when } = one;
   const condition =
     when === undefined
       ? []
       : [when.probe.site, formOf(when), Object.values(probeParts(when.probe)).map(shapeOf)];
   return JSON.stringify([one.kind, kind.form?.(one), Object.values(parts).map(shapeOf), condition]);
+}
+
+/** The parts that are laid against the site. */
+function laid(
+  parts: Readonly<Record<string, Numbers>>,
+  free: readonly string[] = [],
+): Record<string, Numbers> {
+  return Object.fromEntries(Object.entries(parts).filter(([name]) => !free.includes(name)));
 }
 
 function shapeOf({ shape }: Numbers): readonly number[] {

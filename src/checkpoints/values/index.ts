@@ -7,6 +7,7 @@ export {
   type ControlVector,
   type WriteControlVectorOptions,
 } from "./control-vector.ts";
+export { readDictionary, writeDictionary, type ReadDictionary } from "./dictionary-file.ts";
 export {
   loadInterventions,
   readAdapter,
@@ -20,3 +21,5 @@ export {
   type ReadValueOptions,
 } from "./intervention-file.ts";
 export { readPeft, writePeft } from "./peft.ts";
+export { readSaeLens, type ReadSaeLensOptions } from "./saelens.ts";
+export { writeSaeLens, type WriteSaeLensOptions } from "./write-saelens.ts";

@@ -107,7 +107,38 @@ const full: InterventionSetInput = {
     },
     { kind: "mask", site: "blocks.0.attn.z", keep: [[1], [0]] },
     { kind: "experts", site: "blocks.0.moe.router_logits", on: [1], off: [0], topK: 2 },
-    { kind: "feature", site: "embed", dictionary: "d", index: 3, value: 2 },
+    {
+      kind: "feature",
+      site: "embed",
+      dictionary: "d",
+      index: 3,
+      value: 2,
+      mode: "scale",
+      row: {
+        encoder: direction,
+        bias: -0.5,
+        decoder: direction,
+        activation: { kind: "jumprelu", threshold: 0.25 },
+        normalisation: "norm",
+      },
+    },
+    {
+      kind: "feature",
+      site: "embed",
+      index: 0,
+      value: 2,
+      row: {
+        encoder: direction,
+        bias: 0,
+        decoder: direction,
+        activation: {
+          kind: "topk",
+          k: 1,
+          weight: [direction, direction].map((row) => [...row]),
+          bias: [1, 2],
+        },
+      },
+    },
   ],
 };
 
@@ -129,6 +160,13 @@ const small = writeInterventions({
   interventions: [
     { kind: "add", site: "embed", vector: direction, at: { positions: [1] } },
     { kind: "clamp", site: "embed", direction, max: 2, when: { probe, release: -1 } },
+    {
+      kind: "feature",
+      site: "embed",
+      index: 3,
+      value: 2,
+      row: { encoder: direction, bias: 1, decoder: direction, activation: { kind: "relu" } },
+    },
   ],
 });
 
@@ -192,6 +230,11 @@ describe("a file", () => {
 });
 
 describe("the network at hand", () => {
+  test("is asked which one it is", async () => {
+    const net = { identity: async () => network };
+    expect((await readInterventions(small, { network: net })).origin).toBe("same");
+  });
+
   test("is the one that a set was made for when the hashes agree", async () => {
     expect((await readInterventions(small, { network })).origin).toBe("same");
   });

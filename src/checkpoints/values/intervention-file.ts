@@ -4,6 +4,7 @@ import type { Files } from "../../core/files.ts";
 import type { Adapter, AdapterInput } from "../../values/adapter.ts";
 import { adapter, adapterSchema } from "../../values/adapter.ts";
 import type {
+  Identified,
   InterventionSet,
   InterventionSetInput,
   NetworkIdentity,
@@ -40,8 +41,8 @@ const adapterForm = {
 
 /** Options of reading a value. */
 export interface ReadValueOptions {
-  /** The network that will be changed. Default: unknown. */
-  readonly network?: NetworkIdentity | undefined;
+  /** The network that will be changed, or its identity. Default: unknown. */
+  readonly network?: Identified | NetworkIdentity | undefined;
   /** What errors call the file. Default: "the file". */
   readonly name?: string;
 }
@@ -78,7 +79,14 @@ export async function readInterventions(
   const where = "readInterventions";
   const set = await readValueFile(where, interventionForm, { bytes, name });
   checkConflicts(where, [set]);
-  return { set, origin: originOf(where, set.madeFor, network) };
+  return { set, origin: originOf(where, set.madeFor, await identityFrom(network)) };
+}
+
+/** The identity of what is at hand. */
+export async function identityFrom(
+  network: ReadValueOptions["network"],
+): Promise<NetworkIdentity | undefined> {
+  return network !== undefined && "identity" in network ? network.identity() : network;
 }
 
 /** Writes a set into a folder, as `writeInterventions`. */
