@@ -95,6 +95,11 @@ export type OnnxType = keyof typeof TYPES;
 
 const TYPE_OF = new Map(Object.entries(TYPES).map(([name, [no]]) => [no, name as OnnxType]));
 
+/** The type that a number stands for in ONNX files. */
+export function typeOf(no: number): OnnxType | undefined {
+  return TYPE_OF.get(no as never);
+}
+
 /** Bits that an element takes. */
 export function bitsOf(type: OnnxType): number {
   return TYPES[type][1];

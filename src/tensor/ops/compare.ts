@@ -4,6 +4,7 @@ import type { Op } from "../op.ts";
 import { bools, broadcastShapes, defineOp, f32, i32, sameDType } from "../op.ts";
 import type { DType } from "../tensor.ts";
 import { apply, Tensor } from "../tensor.ts";
+import { repeated } from "./_layout.ts";
 import { asTensor } from "./creation.ts";
 
 declare module "../tensor.ts" {
@@ -40,10 +41,11 @@ function comparison(name: string, onnx: string, reference: (x: number, y: number
     lower: ({ emit }, [x, y]) => [
       name === "notEqual" ? emit("Not", [emit("Equal", [x!, y!])]) : emit(onnx, [x!, y!]),
     ],
-    reference: ([x, y]) =>
-      x!.data.length === y!.data.length
-        ? [x!.data.map((v, i) => Number(reference(v, y!.data[i]!)))]
-        : [],
+    reference: ([x, y]) => {
+      const shape = broadcastShapes(name, x!.shape, y!.shape);
+      const others = repeated(y!, shape);
+      return [repeated(x!, shape).map((v, i) => Number(reference(v, others[i]!)))];
+    },
     samples: [
       { inputs: [i32([6], { low: 0, high: 2 }), i32([6], { low: 0, high: 2 })], attrs: {} },
       { inputs: [f32([2, 1]), f32([3])], attrs: {} },
@@ -135,10 +137,11 @@ const whereOp = defineOp({
     condition!.where(0, g!).sumTo(b!.shape),
   ],
   lower: ({ emit }, [condition, a, b]) => [emit("Where", [condition!, a!, b!])],
-  reference: ([condition, a, b]) =>
-    a!.data.length === b!.data.length && a!.data.length === condition!.data.length
-      ? [condition!.data.map((c, i) => (c === 0 ? b!.data[i]! : a!.data[i]!))]
-      : [],
+  reference: ([condition, a, b]) => {
+    const shape = broadcastShapes("where", condition!.shape, a!.shape, b!.shape);
+    const [holds, then, otherwise] = [condition!, a!, b!].map((x) => repeated(x, shape));
+    return [holds!.map((c, i) => (c === 0 ? otherwise![i]! : then![i]!))];
+  },
   samples: [
     { inputs: [bools([4], [0, 1, 1, 0]), f32([4]), f32([4])], attrs: {} },
     { inputs: [bools([2, 1], [0, 1]), f32([3]), f32([])], attrs: {} },

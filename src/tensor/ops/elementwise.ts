@@ -5,6 +5,7 @@ import type { GradContext, LowerContext, Op, ValueRef } from "../op.ts";
 import { broadcastShapes, defineOp, f32, sameDType } from "../op.ts";
 import type { Aval, DType } from "../tensor.ts";
 import { apply, Tensor } from "../tensor.ts";
+import { repeated } from "./_layout.ts";
 import { asTensor } from "./creation.ts";
 
 /** What the right operand may be: numbers become constants of the graph. */
@@ -86,8 +87,11 @@ function binary(
     lower: ({ emit }, [x, y]) => [emit(onnx, [x!, y!])],
     sliceThrough: (axis, inputs, output) =>
       inputs.map((input) => broadcastAxis(axis, input, output)),
-    reference: ([x, y]) =>
-      x!.shape.join() === y!.shape.join() ? [x!.data.map((v, i) => reference(v, y!.data[i]!))] : [],
+    reference: ([x, y]) => {
+      const shape = broadcastShapes(name, x!.shape, y!.shape);
+      const others = repeated(y!, shape);
+      return [repeated(x!, shape).map((v, i) => reference(v, others[i]!))];
+    },
     samples: [
       { inputs: [f32([2, 3], range), f32([2, 3], range)], attrs: {} },
       { inputs: [f32([2, 1, 3], range), f32([4, 1], range)], attrs: {} },

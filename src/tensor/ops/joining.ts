@@ -2,8 +2,9 @@
 
 import { PatchClampError } from "../../core/errors.ts";
 import { defineOp, f32, i32, sameDType, showShape } from "../op.ts";
+import type { NumberArray } from "../op.ts";
 import type { Aval } from "../tensor.ts";
-import { apply, resolveAxis, Tensor } from "../tensor.ts";
+import { apply, resolveAxis, sizeOf, Tensor } from "../tensor.ts";
 
 declare module "../tensor.ts" {
   interface Tensor {
@@ -121,6 +122,15 @@ const concatOp = defineOp<ConcatAttrs>({
   lower: ({ emit }, inputs, { axis }) => [emit("Concat", inputs, { axis })],
   sliceThrough: (axis, inputs, _output, attrs) =>
     axis === attrs.axis ? undefined : inputs.map(() => axis),
+  reference: (inputs, { axis }) => {
+    const outer = sizeOf(inputs[0]!.shape.slice(0, axis));
+    const part = ({ shape, data }: NumberArray, i: number): readonly number[] => {
+      const size = sizeOf(shape.slice(axis));
+      return data.slice(i * size, (i + 1) * size);
+    };
+    const parts = Array.from({ length: outer }, (_, i) => inputs.flatMap((x) => part(x, i)));
+    return [parts.flat()];
+  },
   samples: [
     { inputs: [f32([2, 3]), f32([2, 1])], attrs: { axis: 1 } },
     { inputs: [i32([2], { low: 0, high: 9 }), i32([1], { low: 0, high: 9 })], attrs: { axis: 0 } },

@@ -3,6 +3,7 @@
 import { PatchClampError } from "../../core/errors.ts";
 import { broadcastShapes, defineOp, f32, showShape } from "../op.ts";
 import { apply, resolveAxis, sizeOf, Tensor } from "../tensor.ts";
+import { moved, repeated } from "./_layout.ts";
 
 declare module "../tensor.ts" {
   interface Tensor {
@@ -91,6 +92,13 @@ const transposeOp = defineOp<TransposeAttrs>({
   ],
   lower: ({ emit }, [x], { order }) => [emit("Transpose", [x!], { perm: order })],
   sliceThrough: (axis, _inputs, _output, { order }) => [order[axis]!],
+  reference: ([x], { order }) => [
+    moved(
+      x!,
+      order.map((axis) => x!.shape[axis]!),
+      (index) => order.map((_, axis) => index[order.indexOf(axis)]!),
+    ),
+  ],
   samples: [
     { inputs: [f32([2, 3])], attrs: { order: [1, 0] } },
     { inputs: [f32([2, 3, 4])], attrs: { order: [2, 0, 1] } },
@@ -134,6 +142,7 @@ const broadcastOp = defineOp<ShapeAttrs>({
   lower: ({ emit, constant }, [x], { shape }) => [
     emit("Expand", [x!, constant(shape, "int64", [shape.length])]),
   ],
+  reference: ([x], { shape }) => [repeated(x!, shape)],
   samples: [
     { inputs: [f32([3, 1])], attrs: { shape: [2, 3, 4] } },
     { inputs: [f32([])], attrs: { shape: [2] } },
@@ -207,6 +216,9 @@ const sliceOp = defineOp<SliceAttrs>({
     return [emit("Slice", [x!, ...bounds])];
   },
   sliceThrough: (axis, _inputs, _output, attrs) => (axis === attrs.axis ? undefined : [axis]),
+  reference: ([x], { axis, start, count, step }) => [
+    moved(x!, x!.shape.with(axis, count), (index) => index.with(axis, start + index[axis]! * step)),
+  ],
   samples: [
     { inputs: [f32([5, 2])], attrs: { axis: 0, start: 1, count: 3, step: 1 } },
     { inputs: [f32([2, 5])], attrs: { axis: 1, start: 4, count: 3, step: -2 } },
