@@ -1,0 +1,155 @@
+// What an ONNX model is given: tensors by the names of its inputs, those left out that follow from others, and an example.
+
+import { PatchClampError } from "../../core/errors.ts";
+import { nearest } from "../../core/text.ts";
+import { heldAs } from "../../onnx/import/data.ts";
+import type { OnnxModel, OnnxValue } from "../../onnx/model.ts";
+import { full, tensor } from "../../runtime/index.ts";
+import type { Nested, Tensor } from "../../runtime/index.ts";
+import type { DType } from "../../tensor/tensor.ts";
+import type { Inputs } from "../network.ts";
+
+/** Tensors or nested lists of numbers, by the names of a model's inputs. */
+export type OnnxInput = Readonly<Record<string, Tensor | Nested>>;
+
+/** An input as the file declares it. */
+export interface OnnxPort {
+  readonly name: string;
+  readonly dtype: DType;
+  /** Sizes; a text is a size with a name, null one without. Undefined where the rank is not known. */
+  readonly shape: OnnxValue["shape"];
+}
+
+/**
+ * The inputs that a caller gives: those of the graph that are no constants.
+ *
+ * @throws PatchClampError `UNSUPPORTED` when one is no tensor, or of a type that is not computed here
+ */
+export function portsOf(where: string, { graph }: OnnxModel): OnnxPort[] {
+  const constants = new Set(graph.initializers.map(({ name }) => name));
+  return graph.inputs
+    .filter(({ name }) => !constants.has(name))
+    .map(({ name, type, shape }) => {
+      if (type === undefined) {
+        throw new PatchClampError("UNSUPPORTED", {
+          where,
+          problem: `the input "${name}" is no tensor.`,
+        });
+      }
+      return { name, dtype: heldAs(where, type, `the input "${name}"`), shape };
+    });
+}
+
+/**
+ * The tensors that a model takes.
+ *
+ * Of the inputs that text models have, all but the tokens may be left out: the mask is then 1 everywhere, token types are 0,
+ * positions count from 0, and nothing is past.
+ *
+ * @throws PatchClampError `BAD_INPUT` when one is missing or no input of the model has its name, `SHAPE_MISMATCH` when its shape is not
+ * the one declared
+ */
+export function preparedInputs(
+  network: string,
+  ports: readonly OnnxPort[],
+  given: OnnxInput,
+): Inputs {
+  const names = ports.map(({ name }) => name);
+  const unknown = Object.keys(given).find((name) => !names.includes(name));
+  if (unknown !== undefined) {
+    const near = nearest(unknown, names);
+    throw new PatchClampError("BAD_INPUT", {
+      where: network,
+      problem: `the model has no input "${unknown}"; it has ${names.map((name) => `"${name}"`).join(", ")}.`,
+      ...(near[0] === undefined ? {} : { fix: `use "${near[0]}".` }),
+    });
+  }
+  const inputs: Record<string, Tensor> = {};
+  for (const port of ports) {
+    const own = given[port.name];
+    if (own === undefined) continue;
+    inputs[port.name] = typed(own, port.dtype);
+    checkShape(network, port, inputs[port.name]!.shape);
+  }
+  for (const port of ports) inputs[port.name] ??= followed(network, port, inputs);
+  return inputs;
+}
+
+function typed(given: Tensor | Nested, dtype: DType): Tensor {
+  const x = isTensor(given) ? given : tensor(given, { dtype });
+  return x.dtype === dtype ? x : x.cast(dtype);
+}
+
+function isTensor(given: Tensor | Nested): given is Tensor {
+  return typeof given === "object" && "dtype" in given;
+}
+
+function checkShape(network: string, { name, shape }: OnnxPort, got: readonly number[]): void {
+  if (shape === undefined) return;
+  const fits =
+    shape.length === got.length &&
+    shape.every((size, i) => typeof size !== "number" || size === got[i]);
+  if (fits) return;
+  const declared = shape.map((size) => size ?? "?").join(", ");
+  throw new PatchClampError("SHAPE_MISMATCH", {
+    where: network,
+    problem: `the input "${name}" is [${got.join(", ")}], and the model takes [${declared}].`,
+    facts: { name, shape: got },
+  });
+}
+
+/** An input that follows from the others. */
+function followed(network: string, { name, dtype, shape }: OnnxPort, inputs: Inputs): Tensor {
+  const tokens = inputs["input_ids"] ?? inputs["inputs_embeds"] ?? inputs["decoder_input_ids"];
+  const sizes = tokens?.shape.slice(0, 2) as [number, number] | undefined;
+  if (sizes !== undefined) {
+    if (/attention_mask$/.test(name)) return full(sizes, 1, dtype);
+    if (/token_type_ids$/.test(name)) return full(sizes, 0, dtype);
+    if (/position_ids$/.test(name)) {
+      const row = Array.from({ length: sizes[1] }, (_, i) => i);
+      return tensor(
+        Array.from({ length: sizes[0] }, () => row),
+        { dtype },
+      );
+    }
+    // nothing is past: an axis of that name is empty
+    if (/^past|cache/.test(name) && shape !== undefined) {
+      const past = shape.map((size, axis) =>
+        typeof size === "number" ? size : axis === 0 ? sizes[0] : 0,
+      );
+      return full(past, 0, dtype);
+    }
+    if (name === "use_cache_branch") return full([1], 0, dtype);
+  }
+  throw new PatchClampError("BAD_INPUT", {
+    where: network,
+    problem: `the input "${name}" is missing.`,
+    fix: `give it, as ${dtype}${shape === undefined ? "" : ` of shape [${shape.map((size) => size ?? "?").join(", ")}]`}.`,
+  });
+}
+
+/** Tokens of an example text, and pixels of an example image in either direction. */
+const [EXAMPLE_LENGTH, EXAMPLE_PIXELS] = [4, 224];
+
+/** A small input on which sites can be listed. */
+export function exampleInput(ports: readonly OnnxPort[]): OnnxInput {
+  const hasTokens = ports.some(({ name }) => /input_ids$|inputs_embeds$/.test(name));
+  return Object.fromEntries(
+    ports.flatMap(({ name, dtype, shape }) => {
+      if (hasTokens && !/input_ids$|inputs_embeds$/.test(name) && isTextual(name)) return [];
+      const sizes = (shape ?? []).map((size, axis) => exampleSize(size, axis, shape!.length));
+      return [[name, full(sizes, 0, dtype)]];
+    }),
+  );
+}
+
+function isTextual(name: string): boolean {
+  return /attention_mask$|token_type_ids$|position_ids$|^past|cache/.test(name);
+}
+
+function exampleSize(size: number | string | null, axis: number, rank: number): number {
+  if (typeof size === "number") return size;
+  if (axis === 0) return 1;
+  if (rank === 4) return axis === 1 ? 3 : EXAMPLE_PIXELS;
+  return EXAMPLE_LENGTH;
+}
