@@ -52,6 +52,27 @@ export type { AudioConfig, AudioInput } from "./audio-input.ts";
 export { PromptCache, type PromptCacheOptions } from "./prompt-cache.ts";
 export type { ReadPlace } from "./reader.ts";
 export type { InterventionOptions, Steering } from "./interventions.ts";
+export { doseCurve, type DoseCurveOptions, type DoseProgress } from "./steering/dose-curve.ts";
+export {
+  judged,
+  matches,
+  preference,
+  type Effect,
+  type JudgedOptions,
+  type MatchOptions,
+  type PreferenceOptions,
+  type Reading,
+} from "./steering/effect.ts";
+export type { Doses, Measuring } from "./steering/doses.ts";
+export {
+  isQuantised,
+  quantise,
+  storedBytes,
+  WEIGHT_FORMS,
+  type QuantiseOptions,
+  type WeightForm,
+} from "./quantise.ts";
+export { ownTexts, quantisationLoss, type QuantisationLoss } from "./quantise-loss.ts";
 export { logitLens, type LensOptions, type LensRow } from "./lens.ts";
 export type { SamplingOptions } from "./sampling.ts";
 export { checkInvariants, type Invariant } from "./invariants.ts";

@@ -5,6 +5,7 @@ import { openGolden } from "../../test/golden/read.ts";
 import { tinyNetwork } from "../../test/tiny.ts";
 import { Rng } from "../core/rng.ts";
 import { openNetwork } from "../index.ts";
+import type { InterventionInput } from "../values/index.ts";
 import { LanguageNetwork } from "./language.ts";
 import type { LanguageGenerateOptions } from "./language.ts";
 import { PromptCache } from "./prompt-cache.ts";
@@ -71,10 +72,10 @@ test("whatever was read before, the tokens are those without a cache", async () 
   const vectors = [rng.normals(16), rng.normals(16)];
   const cache = new PromptCache({ maxBytes: 200_000 });
   const token = fc.integer({ min: 0, max: 3 });
-  const where = fc.constantFrom(
+  const where = fc.constantFrom<InterventionInput["at"][]>(
     undefined,
-    { phase: "generated" as const },
-    { phase: "prompt" as const },
+    { phase: "generated" },
+    { phase: "prompt" },
     { positions: [-1, 0] },
     { tokens: [2, [1, 3]] },
   );

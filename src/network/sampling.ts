@@ -32,6 +32,11 @@ export interface SamplingOptions {
   logitBias?: Iterable<readonly [token: number | string, bias: number]> | undefined;
   /** Stream of random numbers, an integer in 0..2^32-1. Default 0. */
   seed?: number | undefined;
+  /**
+   * Which part of the stream each row draws from: rows of one number draw with the same luck, so that what differs between them is
+   * not chance. Default: row i from part i.
+   */
+  streams?: readonly number[] | undefined;
 }
 
 /** Options whose biases are of ids. */
@@ -54,7 +59,7 @@ export type Sampler = (logits: Float32Array, row: SampledRow) => number;
  */
 export function sampler(options: IdSamplingOptions = {}): Sampler {
   checkOptions(options);
-  const { temperature = 0, seed = 0 } = options;
+  const { temperature = 0, seed = 0, streams } = options;
   const root = new Rng(seed);
   const hasPenalties = isPenalised(options);
   return (given, text) => {
@@ -63,7 +68,8 @@ export function sampler(options: IdSamplingOptions = {}): Sampler {
     const best = argmax(logits);
     if (temperature === 0) return best;
     const { ids, weights } = candidates(logits, { best, temperature, cuts: options });
-    return ids[root.split(text.row).split(text.written.length).categorical(weights)]!;
+    const stream = root.split(streams?.[text.row] ?? text.row);
+    return ids[stream.split(text.written.length).categorical(weights)]!;
   };
 }
 

@@ -1,5 +1,6 @@
 // The numbers of a figure as a table: for readers who want them, who cannot see the figure, or have no scripts.
 
+import { doseCurveTable } from "./dose-curve.ts";
 import { showToken, withUnit } from "./format.ts";
 import type { FigureSection } from "./figure.ts";
 import type { BarsSection, HeatmapSection, LinesSection, TableSection } from "./report.ts";
@@ -14,6 +15,8 @@ export function figureTable(section: FigureSection): TableSection {
       return linesTable(section);
     case "bars":
       return barsTable(section);
+    case "doseCurve":
+      return doseCurveTable(section);
   }
 }
 

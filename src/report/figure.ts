@@ -2,17 +2,26 @@
 
 import type { TopLevelSpec } from "vega-lite";
 
+import { doseCurveFigure } from "./dose-curve.ts";
 import { barsFigure } from "./figure-bars.ts";
 import { heatmapFigure } from "./figure-heatmap.ts";
 import { linesFigure } from "./figure-lines.ts";
-import type { BarsSection, HeatmapSection, LinesSection, Section } from "./report.ts";
+import type {
+  BarsSection,
+  DoseCurveSection,
+  HeatmapSection,
+  LinesSection,
+  Section,
+} from "./report.ts";
 
 /** The kinds of section that are drawn as figures; the others are text and tables. */
-export type FigureSection = HeatmapSection | LinesSection | BarsSection;
+export type FigureSection = HeatmapSection | LinesSection | BarsSection | DoseCurveSection;
+
+const KINDS: readonly Section["kind"][] = ["heatmap", "lines", "bars", "doseCurve"];
 
 /** Whether a section is drawn as a figure. */
 export function isFigure(section: Section): section is FigureSection {
-  return section.kind === "heatmap" || section.kind === "lines" || section.kind === "bars";
+  return KINDS.includes(section.kind);
 }
 
 /** The Vega-Lite figure of a section, with its data inside and without colours (see `theme`). */
@@ -24,5 +33,7 @@ export function figure(section: FigureSection): TopLevelSpec {
       return linesFigure(section);
     case "bars":
       return barsFigure(section);
+    case "doseCurve":
+      return doseCurveFigure(section);
   }
 }

@@ -119,6 +119,7 @@ function bodyHtml(section: Section, id: string, canDraw: boolean): Markup {
     case "heatmap":
     case "lines":
     case "bars":
+    case "doseCurve":
       return canDraw ? figureHtml(section, id) : tableHtml(figureTable(section));
   }
 }

@@ -1,5 +1,6 @@
 // Findings as data, shown in a terminal or on a page.
 
+export { doseCurveSection } from "./dose-curve.ts";
 export { figureTable } from "./figure-table.ts";
 export { figure, isFigure } from "./figure.ts";
 export type { FigureSection } from "./figure.ts";
@@ -15,6 +16,7 @@ export type {
   Claim,
   ClaimsSection,
   Column,
+  DoseCurveSection,
   Heading,
   HeatmapSection,
   LinesSection,

@@ -1,5 +1,7 @@
 // A report is data: what was found, in sections that the terminal, a page and the studio each draw in their own way.
 
+import type { DoseCurve } from "../values/dose-curve.ts";
+
 /** A number, or null where there is none. Builders turn NaN and infinities into null; every view shows it as "–". */
 export type Value = number | null;
 
@@ -144,6 +146,12 @@ export interface ClaimsSection extends Heading {
   claims: Claim[];
 }
 
+/** What interventions do at several strengths. */
+export interface DoseCurveSection extends Heading {
+  kind: "doseCurve";
+  curve: DoseCurve;
+}
+
 export type Section =
   | TextSection
   | TableSection
@@ -151,6 +159,7 @@ export type Section =
   | HeatmapSection
   | LinesSection
   | BarsSection
+  | DoseCurveSection
   | TextPairsSection
   | ClaimsSection;
 

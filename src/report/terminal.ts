@@ -2,6 +2,7 @@
 
 import Table from "cli-table3";
 
+import { doseCurveTable } from "./dose-curve.ts";
 import { columnText, numberFormat, showText, withUnit } from "./format.ts";
 import { marked } from "./highlight.ts";
 import { fold, shorten, widthOf, wrap } from "./layout.ts";
@@ -66,6 +67,8 @@ function sectionBody(section: Section, width: number, pen: Pen): string[] {
       return plotLines(section, width, pen);
     case "bars":
       return plotBars(section, width, pen);
+    case "doseCurve":
+      return printTable(doseCurveTable(section), width, pen);
     case "textPairs":
       return printTextPairs(section, width, pen);
     case "claims":
