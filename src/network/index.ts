@@ -52,6 +52,28 @@ export type { AudioConfig, AudioInput } from "./audio-input.ts";
 export { PromptCache, type PromptCacheOptions } from "./prompt-cache.ts";
 export type { ReadPlace } from "./reader.ts";
 export type { InterventionOptions, Steering } from "./interventions.ts";
+export type { StrengthChoice } from "./steering/choose-strength.ts";
+export {
+  learnSteering,
+  type LearnedSteering,
+  type LearnSteeringOptions,
+  type SiteCandidate,
+} from "./steering/choose.ts";
+export type {
+  AnswerContrast,
+  AnswerPair,
+  Contrast,
+  ReadAt,
+  TextContrast,
+} from "./steering/contrast.ts";
+export {
+  learnDirection,
+  type DirectionQuality,
+  type LearnedDirection,
+  type LearnMethod,
+  type LearnOptions,
+} from "./steering/learn.ts";
+export type { GradientOptions, LossChange } from "./steering/learn-gradient.ts";
 export { doseCurve, type DoseCurveOptions, type DoseProgress } from "./steering/dose-curve.ts";
 export {
   judged,
