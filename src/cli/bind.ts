@@ -1,5 +1,6 @@
 // From commands as data to Commander, which parses and prints help.
 
+import { existsSync } from "node:fs";
 import { basename, dirname, extname } from "node:path";
 
 import { Option } from "commander";
@@ -8,7 +9,16 @@ import type { Command as Program } from "commander";
 import { printReport, reportPage } from "../report/index.ts";
 import type { Report } from "../report/index.ts";
 import { nodeFiles } from "../runtime/node-files.ts";
-import type { Call, Command, Host, Operand, OptionSpecs, OptionsOf, Outcome } from "./command.ts";
+import type {
+  Call,
+  Command,
+  CommandGroup,
+  Host,
+  Operand,
+  OptionSpecs,
+  OptionsOf,
+  Outcome,
+} from "./command.ts";
 import { vegaScripts } from "./vega-scripts.ts";
 
 /**
@@ -22,23 +32,12 @@ export function bind(
   host: Host,
   done: (exitCode: number) => void,
 ): void {
-  const words = spec.name.split(" ");
-  const parent = words
-    .slice(0, -1)
-    .reduce((at, word) => at.commands.find((child) => child.name() === word)!, program);
-  const bound = parent
-    .command(words.at(-1)!)
-    .summary(spec.summary)
-    .description(spec.summary)
-    .usage(usageOf(spec));
-  for (const operand of spec.operands) bound.argument(`[${operand.name}]`, operandHelp(operand));
-  for (const [key, option] of Object.entries(spec.options)) bound.addOption(optionOf(key, option));
-  if (spec.formats !== undefined) {
-    bound.option(
-      "--out <file>",
-      `also save it as ${spec.formats.map((format) => `.${format}`).join(" or ")}`,
-    );
+  const bound = bindName(program, spec).usage(usageOf(spec));
+  for (const operand of spec.operands) {
+    bound.argument(`[${operand.name}${operand.isList ? "..." : ""}]`, operandHelp(operand));
   }
+  for (const [key, option] of Object.entries(spec.options)) bound.addOption(optionOf(key, option));
+  if (spec.formats !== undefined) bound.addOption(outOption(spec.formats));
   bound.option("--json", "print one JSON document and nothing else");
   bound.option("--debug", "print the stack of an unexpected error");
   bound.addHelpText(
@@ -48,29 +47,50 @@ export function bind(
   bound.action(async () => {
     const given = bound.opts<Record<string, unknown>>();
     const isJson = given["json"] === true;
-    const out = spec.formats === undefined ? undefined : (given["out"] as string | undefined);
-    const format = out === undefined ? undefined : formatOf(bound, out, spec.formats!);
-    const call = callOf(
-      host,
-      isJson,
-      operandsOf(bound, spec.operands),
-      withDefaults(spec.options, given),
-    );
+    const out = (given["out"] ?? []) as readonly string[];
+    const formats =
+      spec.formats === undefined ? [] : out.map((file) => formatOf(bound, file, spec.formats!));
+    const words = operandsOf(bound, spec.operands);
+    const options = withDefaults(spec.options, given);
+    const call = { ...voices(host, isJson), host, ...words, options, out };
     const outcome = await spec.run(call);
     if (isJson) host.stdout(`${JSON.stringify(outcome.data, null, 2)}\n`);
     else if (outcome.report !== undefined && outcome.isPrinted !== true) call.show(outcome.report);
-    if (out !== undefined) {
-      await nodeFiles(dirname(out)).write(basename(out), await contentOf(outcome, format!));
-      call.note(`Saved ${out}.`);
+    for (const [i, format] of formats.entries()) {
+      const file = out[i]!;
+      await nodeFiles(dirname(file)).write(basename(file), await contentOf(outcome, format));
+      call.note(`Saved ${file}.`);
     }
     done(outcome.exitCode ?? 0);
   });
 }
 
+/** Adds a word that other commands stand below. */
+export function bindGroup(program: Program, group: CommandGroup): void {
+  bindName(program, group).usage("<command> [options]");
+}
+
+/** Finds the place of a command by the words before its last, and adds it there. */
+function bindName(program: Program, { name, summary }: CommandGroup): Program {
+  const words = name.split(" ");
+  const parent = words
+    .slice(0, -1)
+    .reduce((at, word) => at.commands.find((child) => child.name() === word)!, program);
+  return parent.command(words.at(-1)!).summary(summary).description(summary).helpCommand(false);
+}
+
+/** May be given several times. */
+function outOption(formats: readonly string[]): Option {
+  const kinds = formats.map((format) => `.${format}`).join(" or ");
+  const collect = (file: string, before: readonly string[] = []): string[] => [...before, file];
+  return new Option("--out <file>", `also save it as ${kinds}`).argParser(collect);
+}
+
 function usageOf({ operands, options }: Command): string {
-  const names = operands.map(({ name, default: standard }) =>
-    standard === undefined ? `<${name}>` : `[${name}]`,
-  );
+  const names = operands.map(({ name, default: standard, isOptional, isList }) => {
+    const word = `${name}${isList ? "..." : ""}`;
+    return standard === undefined && !isOptional ? `<${word}>` : `[${word}]`;
+  });
   return [...names, ...(Object.keys(options).length > 0 ? ["[options]"] : [])].join(" ");
 }
 
@@ -104,17 +124,29 @@ function withDefaults(
 }
 
 /** Gives words to operands; those with a default are skipped from the left when words are missing. */
-function operandsOf(bound: Program, operands: readonly Operand[]): Record<string, string> {
+function operandsOf(
+  bound: Program,
+  operands: readonly Operand[],
+): Pick<Call<OptionSpecs>, "operands" | "rest"> {
   const words = [...bound.args];
   let missing = operands.length - words.length;
   const found: Record<string, string> = {};
-  for (const { name, default: standard } of operands) {
+  let rest: readonly string[] = [];
+  for (const { name, default: standard, isOptional, isList } of operands) {
     if (missing > 0 && standard !== undefined) {
       found[name] = standard;
       missing--;
       continue;
     }
+    if (isList) rest = [...words];
     const word = words.shift();
+    if (name === "network" && word !== undefined && isHardlyPlace(word)) {
+      bound.error(
+        `error: "${word}" is no network; name one first: patchclamp ${fullName(bound)} ${bound.usage()}`,
+        { exitCode: 2 },
+      );
+    }
+    if (word === undefined && isOptional) continue;
     if (word === undefined || (missing === 0 && isPlace(word) && name === "prompt")) {
       bound.error(
         `error: the ${name} is missing; write it before the options: patchclamp ${fullName(bound)} ${bound.usage()}`,
@@ -123,12 +155,17 @@ function operandsOf(bound: Program, operands: readonly Operand[]): Record<string
     }
     found[name] = word;
   }
-  return found;
+  return { operands: found, rest };
 }
 
 /** Whether a word names a network, so that it is hardly meant as a prompt. */
 function isPlace(word: string): boolean {
   return word.startsWith("organism:");
+}
+
+/** Whether a word reads like a text, so that it is hardly meant as a network. */
+function isHardlyPlace(word: string): boolean {
+  return /\s/.test(word) && !existsSync(word);
 }
 
 function fullName(bound: Program): string {
@@ -147,19 +184,12 @@ function formatOf(bound: Program, out: string, formats: readonly string[]): stri
   );
 }
 
-function callOf(
-  host: Host,
-  isJson: boolean,
-  operands: Record<string, string>,
-  options: OptionsOf<OptionSpecs>,
-): Call<OptionSpecs> {
+/** How a command speaks. */
+function voices(host: Host, isJson: boolean): Pick<Call<OptionSpecs>, "print" | "show" | "note"> {
   const print = (line: string): void => {
     if (!isJson) host.stdout(line);
   };
   return {
-    host,
-    operands,
-    options,
     print,
     show: (report: Report) => print(printReport(report, { width: host.width, color: host.color })),
     note: (line) => host.stderr(`${line}\n`),

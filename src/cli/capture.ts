@@ -4,24 +4,14 @@ import { PatchClampError } from "../core/errors.ts";
 import { writeSafetensors } from "../checkpoints/safetensors.ts";
 import type { Pass } from "../network/network.ts";
 import type { AnyNetwork } from "../organisms/load-network.ts";
-import { report, table } from "../report/index.ts";
-import type { Report } from "../report/index.ts";
+import { report } from "../report/index.ts";
 import { command } from "./command.ts";
 import { openAny } from "./network.ts";
 import { flag, networkOperand, promptOperand, texts } from "./options.ts";
 import { readPrompt, toIds } from "./prompt.ts";
 import type { ReadPrompt } from "./prompt.ts";
-
-/** A recorded value and its summary. */
-interface Captured {
-  readonly site: string;
-  readonly shape: readonly number[];
-  readonly mean: number;
-  readonly std: number;
-  /** L2 norm of all numbers. */
-  readonly norm: number;
-  readonly data: Float32Array;
-}
+import { captured, capturedJson, capturedTable } from "./recording.ts";
+import type { Captured } from "./recording.ts";
 
 /** A prompt as its network reads it. */
 interface Reading extends Pick<ReadPrompt, "tokens" | "warning"> {
@@ -69,42 +59,10 @@ async function captureSites({ run }: Reading, selection: readonly string[]): Pro
   }
   const { activations } = await run(selection);
   return Promise.all(
-    Object.entries(activations).map(async ([site, value]) => {
-      const data = Float32Array.from(await value.numbers());
-      return { site, shape: value.shape, ...summaryOf(data), data };
-    }),
+    Object.entries(activations).map(async ([site, value]) =>
+      captured(site, value.shape, Float32Array.from(await value.numbers())),
+    ),
   );
-}
-
-function summaryOf(data: Float32Array): { mean: number; std: number; norm: number } {
-  let [sum, squares] = [0, 0];
-  for (const x of data) {
-    sum += x;
-    squares += x * x;
-  }
-  const mean = sum / data.length;
-  let spread = 0;
-  for (const x of data) spread += (x - mean) ** 2;
-  return { mean, std: Math.sqrt(spread / data.length), norm: Math.sqrt(squares) };
-}
-
-function captureReport(network: string, prompt: string, captured: readonly Captured[]): Report {
-  return report({
-    title: `Recorded in ${network}`,
-    subtitle: prompt,
-    sections: [
-      table({
-        columns: ["site", "shape", "mean", "std", "norm"],
-        rows: captured.map(({ site, shape, mean, std, norm }) => [
-          site,
-          `[${shape.join(", ")}]`,
-          mean,
-          std,
-          norm,
-        ]),
-      }),
-    ],
-  });
 }
 
 export const capture = command({
@@ -125,19 +83,23 @@ export const capture = command({
     const text = operands["prompt"]!;
     const prompt = reading(any, text, options.ids);
     if (prompt.warning !== undefined) note(prompt.warning);
-    const captured = await captureSites(prompt, options.site);
+    const found = await captureSites(prompt, options.site);
     const { name } = any.network;
     const tensors = Object.fromEntries(
-      captured.map(({ site, shape, data }) => [site, { shape, data }]),
+      found.map(({ site, shape, data }) => [site, { shape, data }]),
     );
     return {
       data: {
         network: name,
         prompt: text,
         tokens: prompt.tokens,
-        sites: captured.map(({ data, ...rest }) => ({ ...rest, values: Array.from(data) })),
+        sites: capturedJson(found),
       },
-      report: captureReport(name, text, captured),
+      report: report({
+        title: `Recorded in ${name}`,
+        subtitle: text,
+        sections: [capturedTable(found)],
+      }),
       files: {
         safetensors: () =>
           writeSafetensors(tensors, {

@@ -1,4 +1,4 @@
-import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
@@ -20,6 +20,14 @@ beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), "patchclamp-cli-"));
 });
 afterAll(() => rm(folder, { recursive: true }));
+
+test("a group alone shows what stands below it", async () => {
+  const { exitCode, stderr } = await cli("steer");
+  expect(exitCode).toBe(2);
+  for (const name of ["learn", "apply", "curve", "describe", "convert"]) {
+    expect(stderr).toMatch(new RegExp(`^  ${name} +\\w`, "m"));
+  }
+});
 
 test("the help names every command of one word", async () => {
   const { exitCode, stdout } = await cli("--help");
@@ -97,8 +105,16 @@ interface Summary {
   norm: number;
 }
 
-test("run --json gives the tokens that generate gives", async () => {
-  const { stdout } = await cli("run", network, "1,5,9", "--ids", "--max-tokens", "4", "--json");
+test("generate --json gives the tokens that the library gives", async () => {
+  const { stdout } = await cli(
+    "generate",
+    network,
+    "1,5,9",
+    "--ids",
+    "--max-tokens",
+    "4",
+    "--json",
+  );
   const { generated } = JSON.parse(stdout) as { generated: { id: number }[] };
   const net = await openNetwork(nodeFiles(network));
   const expected: number[] = [];
@@ -106,8 +122,8 @@ test("run --json gives the tokens that generate gives", async () => {
   expect(generated.map(({ id }) => id)).toEqual(expected);
 });
 
-test("run --count --log-probabilities --json gives what generate gives", async () => {
-  const prompt = ["run", network, "1,5,9", "--ids", "--max-tokens", "4"];
+test("generate --count --log-probabilities --json gives what the library gives", async () => {
+  const prompt = ["generate", network, "1,5,9", "--ids", "--max-tokens", "4"];
   const sampling = [
     "--temperature",
     "1.5",
@@ -153,8 +169,8 @@ interface Likely {
   alternatives?: Likely[];
 }
 
-test("run --stop ends the text before any of the texts", async () => {
-  const prompt = ["run", "organism:stories", "Mira found a red kite.", "--max-tokens", "20"];
+test("generate --stop ends the text before any of the texts", async () => {
+  const prompt = ["generate", "organism:stories", "Mira found a red kite.", "--max-tokens", "20"];
   const free = JSON.parse((await cli(...prompt, "--json")).stdout) as { continuation: string };
   const stop = free.continuation.slice(9, 14);
   const { stdout } = await cli(...prompt, "--stop", "never", stop);
@@ -163,32 +179,23 @@ test("run --stop ends the text before any of the texts", async () => {
   expect(expected).toMatch(/^ \w/);
 });
 
-test("run --log-probabilities prints a table of them", async () => {
+test("generate --log-probabilities prints a table of them", async () => {
   const options = ["--max-tokens", "3", "--log-probabilities", "2", "--count", "2"];
-  const { stdout } = await cli("run", "organism:stories", "Mira found", ...options);
+  const { stdout } = await cli("generate", "organism:stories", "Mira found", ...options);
   expect(stdout).toContain("Log-probabilities of continuation 2, in nats");
-  expect(stdout.match(/^at +-0\.001 +at -0\.001 +near -8\.\d{3}$/gm)).toHaveLength(2);
+  expect(stdout.match(/^at +-0\.001 +at -0\.001, near -8\.\d{3}$/gm)).toHaveLength(2);
 });
 
 test.each([
   ["--repetition-penalty", "0", "repetitionPenalty is 0, not a finite number above 0."],
   ["--count", "0", "count is 0, not a whole number of at least 1."],
-])("run %s %s is refused", async (option, value, problem) => {
-  const { exitCode, stderr } = await cli("run", network, "1", "--ids", option, value);
+])("generate %s %s is refused", async (option, value, problem) => {
+  const { exitCode, stderr } = await cli("generate", network, "1", "--ids", option, value);
   expect({ exitCode, stderr }).toEqual({ exitCode: 1, stderr: `generate: ${problem}\n` });
 });
 
 test("run --lens ends with the network's own probabilities", async () => {
-  const { stdout } = await cli(
-    "run",
-    network,
-    "1,5,9",
-    "--ids",
-    "--max-tokens",
-    "1",
-    "--lens",
-    "--json",
-  );
+  const { stdout } = await cli("run", network, "1,5,9", "--ids", "--lens", "--json");
   const { next, layers } = JSON.parse(stdout) as { next: Next[]; layers: { cells: Next[] }[] };
   expect(layers.at(-1)!.cells.at(-1)!.id).toBe(next[0]!.id);
   expect(layers.at(-1)!.cells.at(-1)!.probability).toBeCloseTo(next[0]!.probability, 6);
@@ -200,42 +207,25 @@ interface Next {
   probability: number;
 }
 
-test("run --out x.html saves a page that holds the continuation", async () => {
+test("generate --out x.html saves a page that holds the continuation", async () => {
   const out = join(folder, "page.html");
-  const { stdout, stderr } = await cli(
-    "run",
-    network,
-    "1,5,9",
-    "--ids",
-    "--max-tokens",
-    "3",
-    "--out",
-    out,
-  );
+  const options = ["--ids", "--max-tokens", "3", "--out", out];
+  const { stdout, stderr } = await cli("generate", network, "1,5,9", ...options);
   expect(await readFile(out, "utf8")).toContain(stdout.trim().split(" ").slice(-3).join(" "));
   expect(stderr).toBe(`Saved ${out}.\n`);
 });
 
-test("steering at strength 0 changes nothing, and at another strength something", async () => {
-  const texts = ["--positive", "a b", "--negative", "c d e"];
-  const options = ["--strength", "0,900", "--max-tokens", "5", "--json"];
-  const { stdout } = await cli("steer", network, "the cat", ...texts, ...options);
-  const { unsteered, steered } = JSON.parse(stdout) as {
-    unsteered: string;
-    steered: { text: string }[];
-  };
-  expect(steered[0]!.text).toBe(unsteered);
-  expect(steered[1]!.text).not.toBe(unsteered);
-});
-
 test.each([
-  ["a strength that is no number", ["steer", "x", "--strength", "strong"], 2],
-  ["a range that goes down", ["steer", "x", "--strength", "6..-6"], 2],
-  ["an endless range", ["steer", "x", "--strength", "-100..100"], 2],
-  ["a missing prompt", ["run", "--seed", "1"], 2],
+  ["a strength that is no number", ["steer", "apply", "x", "--strength", "strong"], 2],
+  ["a range that goes down", ["steer", "apply", "x", "--strength", "6..-6"], 2],
+  ["an endless range", ["steer", "apply", "x", "--strength", "-100..100"], 2],
+  ["a missing prompt", ["generate", "--seed", "1"], 2],
   ["a network where the prompt belongs", ["run", "organism:stories"], 2],
   ["a file type that the command does not save", ["sites", "--out", "sites.png"], 2],
   ["an unknown command", ["runn"], 2],
+  ["an unknown command of a group", ["steer", "runn"], 2],
+  ["several prompts without a network", ["generate", "Mira sang.", "Tomo sang."], 2],
+  ["a form of weights that there is not", ["run", "x", "--weights", "q5"], 2],
   ["an unknown site", ["capture", network, "1", "--ids", "--site", "blocks.9.attn.z"], 1],
   ["a pattern that matches nothing", ["sites", network, "--match", "blocks.*.nothing"], 1],
   ["no site at all", ["capture", network, "1", "--ids"], 1],
@@ -243,25 +233,10 @@ test.each([
   ["an id outside the vocabulary", ["run", network, "1,999", "--ids"], 1],
   ["a folder without a network", ["sites", "test/golden/nowhere"], 1],
   ["an unknown organism", ["sites", "organism:nobody"], 1],
-  ["one kind of texts only", ["steer", network, "a", "--positive", "b"], 1],
-  ["pairs that are not there", ["steer", network, "a", "--pairs", "nowhere.jsonl"], 1],
 ])("%s is refused in one sentence", async (_, argv, code) => {
   const { exitCode, stdout, stderr } = await cli(...argv);
   expect({ exitCode, stdout }).toEqual({ exitCode: code, stdout: "" });
   expect(stderr).toMatchSnapshot();
-});
-
-test("a line of pairs that is no pair is named", async () => {
-  const path = join(folder, "pairs.jsonl");
-  await writeFile(path, '{"positive": "a", "negative": "b"}\n\n{"positive": "a"}\n');
-  const { exitCode, stderr } = await cli("steer", network, "a", "--pairs", path);
-  expect(exitCode).toBe(1);
-  expect(stderr.replace(path, "pairs.jsonl")).toMatchInlineSnapshot(`
-    "test/golden/gpt2 does not know 1 word of the prompt and reads: <bos> <unk>
-    steer: line 3 of pairs.jsonl is not a pair.
-      fix: write {"positive": "...", "negative": "..."} on each line.
-    "
-  `);
 });
 
 test("with --json an error is a JSON document on standard output", async () => {
@@ -285,7 +260,7 @@ test("organisms --json lists organism:stories", async () => {
   expect(JSON.parse(stdout)).toMatchObject([{ name: "organism:stories" }]);
 });
 
-test("run --chat writes the prompt in the network's chat template", async () => {
+test("generate --chat writes the prompt in the network's chat template", async () => {
   const place = join(folder, "chat");
   const from = await tinyFiles("llama", {
     words: ["user", "assistant", "system", "hello", "calm"],
@@ -296,7 +271,7 @@ test("run --chat writes the prompt in the network's chat template", async () => 
   const template =
     "{% for m in messages %}{{ m.role }} {{ m.content }} {% endfor %}{% if add_generation_prompt %}assistant{% endif %}";
   await to.write("chat_template.jinja", new TextEncoder().encode(template));
-  const plain = ["run", place, "hello", "--max-tokens", "1", "--json"];
+  const plain = ["generate", place, "hello", "--max-tokens", "1", "--json"];
   const tokensOf = async (...args: string[]): Promise<string[]> => {
     const { stdout } = await cli(...plain, ...args);
     return (JSON.parse(stdout) as { tokens: string[] }).tokens;

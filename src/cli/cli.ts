@@ -3,26 +3,50 @@
 import { Command as Program, CommanderError } from "commander";
 
 import { PatchClampError } from "../core/errors.ts";
-import { bind } from "./bind.ts";
+import { bind, bindGroup } from "./bind.ts";
 import { capture } from "./capture.ts";
-import type { Command, Host } from "./command.ts";
+import type { Command, CommandGroup, Host } from "./command.ts";
+import { chatCommand } from "./chat/chat.ts";
 import { demo } from "./demo.ts";
+import { generate } from "./generate.ts";
 import { organismsCheck, organismsList, organismsTrain } from "./organisms.ts";
+import { quantize } from "./quantize.ts";
 import { run } from "./run.ts";
 import { sites } from "./sites.ts";
-import { steer } from "./steer.ts";
+import { steerApply } from "./steer/apply.ts";
+import { steerConvert } from "./steer/convert.ts";
+import { steerCurve } from "./steer/curve.ts";
+import { steerDescribe } from "./steer/describe.ts";
+import { steerLearn } from "./steer/learn.ts";
 
-/** Every command, in the order of the help. A command of two words stands after the one it belongs to. */
-export const commands: readonly Command[] = [
+/** Words that commands stand below and that do nothing of their own. */
+const steering: CommandGroup = {
+  name: "steer",
+  summary: "learn, measure, describe, convert and try interventions",
+};
+
+/** Everything that is bound, in the order of the help. What has several words stands after what it belongs to. */
+const entries: readonly (Command | CommandGroup)[] = [
   demo,
+  generate,
+  chatCommand,
   run,
   sites,
   capture,
-  steer,
+  quantize,
+  steering,
+  steerLearn,
+  steerApply,
+  steerCurve,
+  steerDescribe,
+  steerConvert,
   organismsList,
   organismsTrain,
   organismsCheck,
 ];
+
+/** Every command. */
+export const commands: readonly Command[] = entries.filter((entry) => "run" in entry);
 
 /**
  * Runs one command line.
@@ -66,7 +90,10 @@ function programFor(host: Host, isJson: boolean, done: (exitCode: number) => voi
       getErrHasColors: () => host.color > 0,
     })
     .showHelpAfterError("Add --help to see what it takes.");
-  for (const command of commands) bind(program, command, host, done);
+  for (const entry of entries) {
+    if ("run" in entry) bind(program, entry, host, done);
+    else bindGroup(program, entry);
+  }
   return program;
 }
 

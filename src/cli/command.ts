@@ -7,7 +7,9 @@ import type { ColorLevel, Report } from "../report/index.ts";
 export interface Host {
   readonly stdout: (text: string) => void;
   readonly stderr: (text: string) => void;
-  /** Columns of the terminal. */
+  /** What the user types; `isTTY` says whether somebody sits there. */
+  readonly stdin: NodeJS.ReadableStream & { readonly isTTY?: boolean };
+  /** Columns that text is laid out in. */
   readonly width: number;
   readonly color: ColorLevel;
   /** Where progress bars are drawn; undefined when nobody would see them. */
@@ -43,13 +45,21 @@ export interface Operand {
   readonly help: string;
   /** An operand with a default may be left out, although others follow. */
   readonly default?: string;
+  /** The last operand may be left out without a default. */
+  readonly isOptional?: boolean;
+  /** The last operand may be several words; they are the call's `rest`. */
+  readonly isList?: boolean;
 }
 
 /** One use of a command. */
 export interface Call<O extends OptionSpecs> {
   readonly host: Host;
   readonly operands: Readonly<Record<string, string>>;
+  /** All words of the last operand, where it takes several. */
+  readonly rest: readonly string[];
   readonly options: OptionsOf<O>;
+  /** The files of `--out`. */
+  readonly out: readonly string[];
   /** Prints to standard output, unless the output is JSON. */
   readonly print: (text: string) => void;
   /** Prints a report, unless the output is JSON. */
@@ -68,12 +78,12 @@ export interface Outcome {
   readonly isPrinted?: boolean;
   /** Contents of `--out x.EXTENSION`, by extension; `json` and `html` are made of the rest. */
   readonly files?: Readonly<Record<string, () => Uint8Array>>;
-  /** 0 unless given; 1 says that what was checked does not hold. */
-  readonly exitCode?: 0 | 1;
+  /** 0 unless given; 1 says that what was checked does not hold, 130 that Ctrl-C ended it early. */
+  readonly exitCode?: 0 | 1 | 130;
 }
 
 export interface CommandSpec<O extends OptionSpecs> {
-  /** Words after `patchclamp`. */
+  /** Words after `patchclamp`; those before the last name a command or a group. */
   readonly name: string;
   readonly summary: string;
   readonly operands: readonly Operand[];
@@ -91,4 +101,10 @@ export type Command = CommandSpec<OptionSpecs>;
 /** Checks a command's types against each other. */
 export function command<O extends OptionSpecs>(spec: CommandSpec<O>): Command {
   return spec as unknown as Command;
+}
+
+/** A word that does nothing of its own: it stands before the names of commands that go together. */
+export interface CommandGroup {
+  readonly name: string;
+  readonly summary: string;
 }

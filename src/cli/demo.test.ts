@@ -61,10 +61,10 @@ test("endings at strength 0 are no more surprising than those of the control, an
   expect(at(steered, -6).surpriseNats).toBeGreaterThan(plain + 0.5);
 });
 
-test("it leaves a page with every chapter, and the pairs", async () => {
+test("it leaves a page with every chapter, the pairs and beginnings to try them on", async () => {
   const page = await readFile(join(folder, "index.html"), "utf8");
   const titles = Object.keys(found.seconds);
-  expect(await readdir(folder)).toEqual(["index.html", "mood-pairs.jsonl"]);
+  expect(await readdir(folder)).toEqual(["index.html", "mood-pairs.jsonl", "sad-beginnings.txt"]);
   expect(found.page).toBe(join(folder, "index.html"));
   expect(titles).toHaveLength(3);
   expect(titles.filter((title) => !page.includes(title))).toEqual([]);

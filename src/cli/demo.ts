@@ -13,6 +13,7 @@ import type { Tensor } from "../runtime/index.ts";
 import { nodeFiles } from "../runtime/node-files.ts";
 import { command } from "./command.ts";
 import type { Chapter } from "./demo/chapter.ts";
+import { sadBeginnings } from "./demo/dose.ts";
 import { demoPairs, mood } from "./demo/mood.ts";
 import { nameMover } from "./demo/name-mover.ts";
 import { predict } from "./demo/predict.ts";
@@ -79,8 +80,8 @@ function subtitleOf(net: LanguageNetwork): string {
   return `${net.name}: ${nLayers} layers of ${nHeads} heads, ${dModel} numbers a position, ${dVocab} words`;
 }
 
-/** Writes the page, and the pairs that the last chapter used. */
-async function save(folder: string, found: Report): Promise<void> {
+/** Writes the page, the pairs that the last chapter used, and sad beginnings of other stories, to try them on. */
+async function save(folder: string, net: LanguageNetwork, found: Report): Promise<void> {
   const files = nodeFiles(folder);
   const encoder = new TextEncoder();
   const pairs = demoPairs().map(({ happy, sad }) =>
@@ -91,6 +92,8 @@ async function save(folder: string, found: Report): Promise<void> {
     encoder.encode(reportPage(found, { scripts: await vegaScripts() })),
   );
   await files.write("mood-pairs.jsonl", encoder.encode(`${pairs.join("\n")}\n`));
+  const beginnings = sadBeginnings(net, 41, 24);
+  await files.write("sad-beginnings.txt", encoder.encode(`${beginnings.join("\n")}\n`));
 }
 
 function introduction(net: LanguageNetwork): Section {
@@ -130,7 +133,15 @@ export function tryNext(folder: string): readonly (readonly [what: string, line:
     ],
     [
       "turn the mood of another story",
-      `npx patchclamp steer "Mira was at the park. Mira saw a red kite." --pairs ${join(folder, "mood-pairs.jsonl")} --strength -6..6`,
+      `npx patchclamp steer apply "Mira was at the park. Mira saw a red kite." --pairs ${join(folder, "mood-pairs.jsonl")} --strength -6..6`,
+    ],
+    [
+      "make a file of that mood, with its strength chosen and its dose curve measured",
+      `npx patchclamp steer learn --pairs ${join(folder, "mood-pairs.jsonl")} --prompts ${join(folder, "sad-beginnings.txt")} --match "smile|laugh|cheer|best|wonderful|lucky" --tries 1 --out mood.safetensors`,
+    ],
+    [
+      "write with it",
+      'npx patchclamp generate "Mira lost her red kite." --interventions mood.safetensors --temperature 1',
     ],
     [
       "record what a head looks at, for a notebook",
@@ -160,7 +171,7 @@ export const demo = command({
         show(chapter);
       },
     });
-    await save(out, found.report);
+    await save(out, net, found.report);
     print("\n");
     show(closing(out, found, loadSeconds));
     const ink = new Chalk({ level: host.color });

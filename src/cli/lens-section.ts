@@ -36,8 +36,7 @@ export async function lensGrid(
     site,
     ...logits.squeeze(0).softmax().topK({ k: 1 }),
   }));
-  const output = net.trace([ids]).logits.slice({ axis: 1, start: -1 }).reshape([-1]).softmax();
-  const next = output.topK({ k: Math.min(count, net.config.dVocab) });
+  const next = lastTop(net, net.trace([ids]).logits, count);
   await evaluate([...rows, next].flatMap(({ values, indices }) => [values, indices]));
   const label = (site: string): string => {
     const block = /^blocks\.(\d+)\.resid_post$/.exec(site)?.[1];
@@ -54,6 +53,30 @@ export async function lensGrid(
     ),
     next: await nextTokens(net, next.values, next.indices),
   };
+}
+
+/**
+ * The likeliest tokens after the last position.
+ *
+ * @param logits - [1, pos, dVocab]
+ */
+export async function likeliestNext(
+  net: LanguageNetwork,
+  logits: Tensor,
+  count: number,
+): Promise<NextToken[]> {
+  const { values, indices } = lastTop(net, logits, count);
+  await evaluate([values, indices]);
+  return nextTokens(net, values, indices);
+}
+
+function lastTop(
+  { config }: LanguageNetwork,
+  logits: Tensor,
+  count: number,
+): { values: Tensor; indices: Tensor } {
+  const output = logits.slice({ axis: 1, start: -1 }).reshape([-1]).softmax();
+  return output.topK({ k: Math.min(count, config.dVocab) });
 }
 
 async function nextTokens(

@@ -12,10 +12,11 @@ import type { Host } from "./command.ts";
 const widestColumns = 120;
 
 function terminal(): Host {
-  const { stdout, stderr, env } = process;
+  const { stdin, stdout, stderr, env } = process;
   return {
     stdout: (text) => void stdout.write(text),
     stderr: (text) => void stderr.write(text),
+    stdin,
     width: Math.min(widestColumns, stdout.columns ?? (Number(env["COLUMNS"]) || 80)),
     color: env["NO_COLOR"] ? 0 : chalk.level,
     bars: stderr.isTTY ? stderr : undefined,

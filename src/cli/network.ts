@@ -2,14 +2,26 @@
 
 import type { HubOptions } from "../checkpoints/hub/hub.ts";
 import type { LanguageNetwork } from "../network/language.ts";
+import type { WeightForm } from "../network/quantise.ts";
 import type { AnyNetwork } from "../organisms/load-network.ts";
 import { loadAny, loadNetwork } from "../organisms/load-network.ts";
 import type { Host } from "./command.ts";
 import { status } from "./progress.ts";
 
+/** How a network is opened. */
+export interface OpenOptions {
+  /** The form of its weights. Default: as stored. */
+  readonly weights?: WeightForm | undefined;
+}
+
 /** Opens a network that predicts the next token; says on a terminal how far a download has come. */
-export async function openLanguage(host: Host, place: string): Promise<LanguageNetwork> {
-  return opening(host, place, (hub) => loadNetwork(place, { hub }));
+export async function openLanguage(
+  host: Host,
+  place: string,
+  { weights }: OpenOptions = {},
+): Promise<LanguageNetwork> {
+  const form = weights === undefined ? {} : { weights };
+  return opening(host, place, (hub) => loadNetwork(place, { hub, ...form }));
 }
 
 /** Opens a network of any kind. */

@@ -29,6 +29,19 @@ export function optionalNumber(value: string, help: string): OptionSpec<number |
   return { value, help, parse: toNumber };
 }
 
+/** One word of several; none unless given. */
+export function choice<const T extends string>(
+  choices: readonly T[],
+  help: string,
+): OptionSpec<T | undefined> {
+  const parse = (given: string): T => {
+    const chosen = choices.find((one) => one === given);
+    if (chosen !== undefined) return chosen;
+    throw new InvalidArgumentError(`"${given}" is none of ${choices.join(", ")}.`);
+  };
+  return { value: choices.join("|"), help, parse };
+}
+
 /** Numbers as a list `-4,0,4` or a range of whole steps `-6..6`. */
 export function numbers(
   value: string,

@@ -1,6 +1,7 @@
 // What the user typed as a prompt, and the text that a network adds to it.
 
 import { applyChatTemplate } from "../checkpoints/chat/chat.ts";
+import type { ChatMessage } from "../checkpoints/chat/chat.ts";
 import { PatchClampError } from "../core/errors.ts";
 import { plural } from "../core/text.ts";
 import type { LanguageNetwork } from "../network/language.ts";
@@ -53,11 +54,33 @@ function chatIds(
   { system }: { readonly system: string | undefined },
 ): number[] {
   const before = system === undefined ? [] : [{ role: "system", content: system }];
-  const text = applyChatTemplate(net.tokenizer, [...before, { role: "user", content }], {
+  return conversationIds(net, [...before, { role: "user", content }]);
+}
+
+/**
+ * A conversation as the network was taught to read it, up to where its next answer begins.
+ *
+ * @throws PatchClampError what `applyChatTemplate` throws
+ */
+export function conversationIds(net: LanguageNetwork, messages: readonly ChatMessage[]): number[] {
+  const text = applyChatTemplate(net.tokenizer, messages, {
     addGenerationPrompt: true,
     now: new Date(),
   });
   return net.tokenizer.encode(text, { addSpecialTokens: false });
+}
+
+/** How a prompt is written, from the options of a command. */
+export function promptForm({
+  ids,
+  chat,
+  system,
+}: {
+  readonly ids: boolean;
+  readonly chat: boolean;
+  readonly system: string | undefined;
+}): PromptForm {
+  return { isIds: ids, ...(chat || system !== undefined ? { chat: { system } } : {}) };
 }
 
 /**

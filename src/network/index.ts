@@ -73,7 +73,7 @@ export {
   type LearnMethod,
   type LearnOptions,
 } from "./steering/learn.ts";
-export type { GradientOptions, LossChange } from "./steering/learn-gradient.ts";
+export type { SteeringGradientOptions, LossChange } from "./steering/learn-gradient.ts";
 export { doseCurve, type DoseCurveOptions, type DoseProgress } from "./steering/dose-curve.ts";
 export {
   judged,

@@ -3,10 +3,10 @@
 import { Rng } from "../../core/rng.ts";
 import type { LanguageNetwork } from "../../network/language.ts";
 import { evaluate, tensor } from "../../runtime/index.ts";
-import { moodOf, neutralPrompts } from "../../worlds/index.ts";
-import { steered } from "../direction.ts";
-import type { Continuation } from "../direction.ts";
+import { moodOf, moodPairs, neutralPrompts } from "../../worlds/index.ts";
 import { meanOf } from "./chapter.ts";
+import { steered } from "./steered.ts";
+import type { Ending } from "./steered.ts";
 
 /** Most words of an ending. */
 const maxTokens = 20;
@@ -28,15 +28,26 @@ export interface DosePoint {
 export interface Dose {
   readonly points: readonly DosePoint[];
   /** What was written, [strength][prompt]. */
-  readonly endings: readonly (readonly Continuation[])[];
+  readonly endings: readonly (readonly Ending[])[];
 }
 
 /** Draws beginnings without a mood that leave room for an ending. */
 export function openBeginnings(net: LanguageNetwork, seed: number, count: number): string[] {
+  return withRoom(net, neutralPrompts(new Rng(seed), 2 * count)).slice(0, count);
+}
+
+/** Draws beginnings of sad stories that leave room for an ending. */
+export function sadBeginnings(net: LanguageNetwork, seed: number, count: number): string[] {
+  const pairs = moodPairs(new Rng(seed), 2 * count);
+  return withRoom(
+    net,
+    pairs.map(({ sad }) => sad),
+  ).slice(0, count);
+}
+
+function withRoom(net: LanguageNetwork, prompts: readonly string[]): string[] {
   const longest = net.config.nCtx - maxTokens;
-  return neutralPrompts(new Rng(seed), 2 * count)
-    .filter((prompt) => net.tokenizer.encode(prompt).length <= longest)
-    .slice(0, count);
+  return prompts.filter((prompt) => net.tokenizer.encode(prompt).length <= longest);
 }
 
 /** Lets the network end every story at every strength, drawing words as it expects them. */
@@ -66,7 +77,7 @@ export async function measureDose(
 }
 
 function countMoods(
-  endings: readonly Continuation[],
+  endings: readonly Ending[],
 ): Record<"happy" | "sad" | "mixed" | "none", number> {
   const count = { happy: 0, sad: 0, mixed: 0, none: 0 };
   for (const { text } of endings) count[moodOf(text)]++;
@@ -77,7 +88,7 @@ function countMoods(
 async function surpriseOf(
   net: LanguageNetwork,
   prompts: readonly string[],
-  endings: readonly Continuation[],
+  endings: readonly Ending[],
 ): Promise<number[]> {
   const promptIds = prompts.map((prompt) => net.tokenizer.encode(prompt));
   const rows = endings.map(({ ids }, i) => [...promptIds[i % prompts.length]!, ...ids]);

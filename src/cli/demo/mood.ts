@@ -2,11 +2,11 @@
 
 import { Rng } from "../../core/rng.ts";
 import type { LanguageNetwork } from "../../network/language.ts";
+import { learnDirection } from "../../network/steering/learn.ts";
 import { lines, table, text, textPairs } from "../../report/index.ts";
 import type { Section } from "../../report/index.ts";
 import { moodPairs, moodWords } from "../../worlds/index.ts";
 import type { MoodPair } from "../../worlds/index.ts";
-import { differenceOfMeans } from "../direction.ts";
 import type { Chapter } from "./chapter.ts";
 import { largest, percent } from "./chapter.ts";
 import type { Dose, DosePoint } from "./dose.ts";
@@ -83,7 +83,8 @@ async function chooseLayer(net: LanguageNetwork, pairs: readonly MoodPair[]): Pr
   const tried = [];
   for (let layer = 0; layer < net.config.nLayers; layer++) {
     const site = `blocks.${layer}.resid_post`;
-    const direction = await differenceOfMeans(net, contrast, site);
+    const learning = { method: "mean-difference", site, holdOut: 0 } as const;
+    const { vector: direction } = await learnDirection(net, contrast, learning);
     const push = { site, direction: () => direction, strengths: [-1, 1], seed: 4 };
     const [down, up] = (await measureDose(net, stories, push)).points;
     tried.push({ site, direction, effect: (up!.happy - down!.happy) / stories.length });

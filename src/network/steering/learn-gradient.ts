@@ -13,7 +13,7 @@ import type { TextBatch } from "./learn-likelihood.ts";
 import { logLikelihood, textBatch, textLikelihoods } from "./learn-likelihood.ts";
 
 /** Options of the method `gradient`. */
-export interface GradientOptions {
+export interface SteeringGradientOptions {
   /** Updates. Default 60: on small networks, the loss of held-out pairs is flat by then. */
   readonly steps?: number;
   /**
@@ -88,7 +88,7 @@ export async function trainDirection(
   where: string,
   net: LanguageNetwork,
   rows: ContrastRows,
-  options: GradientOptions & {
+  options: SteeringGradientOptions & {
     readonly site: string;
     readonly maxNorm: number;
     readonly seed: number;

@@ -8,7 +8,7 @@ import type { LanguageNetwork } from "../language.ts";
 import { selectSite } from "../sites.ts";
 import type { Contrast, ContrastActivations, ContrastRows, ReadAt } from "./contrast.ts";
 import { checkPaired, contrastActivations, contrastRows, splitContrast } from "./contrast.ts";
-import type { GradientOptions, LossChange } from "./learn-gradient.ts";
+import type { SteeringGradientOptions, LossChange } from "./learn-gradient.ts";
 import { pairLoss, trainDirection } from "./learn-gradient.ts";
 import type { Separation } from "./learn-linear.ts";
 import { dot, halfDifference, partAlong, principalComponent, separation } from "./learn-linear.ts";
@@ -25,7 +25,7 @@ export interface MethodOptions {
   /** L2 penalty of the method `probe`, above 0, in nats a text for a weight and activations of length 1. Default 0.01. */
   readonly l2?: number;
   /** Options of the method `gradient`. */
-  readonly gradient?: GradientOptions;
+  readonly gradient?: SteeringGradientOptions;
   /** Of all that is drawn. Default 0. */
   readonly seed?: number;
   /** Stops the training of the method `gradient`. */
