@@ -8,6 +8,8 @@ import { readJson } from "../core/files.ts";
 import { checkInvariants } from "../network/invariants.ts";
 import { LanguageNetwork } from "../network/language.ts";
 import type { DecoderConfig } from "../network/prompt.ts";
+import type { WeightForm } from "../network/quantise.ts";
+import { isQuantised, quantise } from "../network/quantise.ts";
 import type { Tokenizer } from "../network/tokenizer.ts";
 import type { Tree } from "../core/tree.ts";
 import { memoryBytes } from "../runtime/open-folder.ts";
@@ -16,6 +18,7 @@ import { sizeOf } from "../tensor/tensor.ts";
 import type { Checkpoint } from "./checkpoint.ts";
 import { openCheckpoint } from "./checkpoint.ts";
 import { readParams, storedParams } from "./params.ts";
+import { quantisationOf, quantisedContents, readQuantised } from "./quantised.ts";
 import { saveCheckpoint } from "./save.ts";
 import { hasTokenizer, loadTokenizer } from "./tokenizer/tokenizer.ts";
 
@@ -25,6 +28,8 @@ export interface LoadOptions {
   name?: string;
   /** Whether to check, on a few tokens, identities that every decoder obeys. Default true. */
   check?: boolean;
+  /** How weights are stored in memory: see `quantise`. For networks that predict the next token. Default: as they come. */
+  weights?: WeightForm;
 }
 
 /** What a checkpoint is read from: its config, its weights and what it reads text with. */
@@ -65,25 +70,41 @@ export interface FamilyParts<K extends AnyFamily["kind"]> {
  */
 export async function familyParts<K extends AnyFamily["kind"]>(
   where: string,
-  { name, config: json, checkpoint }: CheckpointSource,
+  { name, config: given, checkpoint }: CheckpointSource,
   kind: K,
+  weights: WeightForm = "fp32",
 ): Promise<FamilyParts<K>> {
+  const stored = quantisationOf(where, given);
+  const json = stored === undefined ? given : stored.config;
   const family = await familyOfKind(where, name, { json, kind });
   const config = family.config(json, where) as FamilyParts<K>["config"];
   // the config is what this family's own reader gave
   const layoutOf = family.layout as (own: unknown) => readonly ParamEntry[];
   const layout = layoutOf(config);
-  checkLayout(where, name, layout);
-  return { family, config, params: readParams(checkpoint, layout, family) };
+  checkLayout(where, name, layout, stored === undefined ? weights : "q8");
+  const params =
+    stored === undefined
+      ? readParams(checkpoint, layout, family)
+      : readQuantised(checkpoint, layout, stored);
+  return { family, config, params };
 }
 
+/** Bytes that a weight takes at most in each form: packed ones are in the compiled graphs too. */
+const BYTES: Readonly<Record<WeightForm, number>> = { fp32: 4, fp16: 2, q8: 3, q4: 2 };
+
 /**
- * Refuses a layout that no weights can have, or whose weights, as float32, do not fit the machine.
+ * Refuses a layout that no weights can have, or whose weights do not fit the machine.
  *
  * @param name - what error messages call the network
+ * @param weights - how they will be stored
  * @throws PatchClampError `BAD_FILE` for an axis that is not a whole number from 1, `OUT_OF_MEMORY` for weights that are too large
  */
-export function checkLayout(where: string, name: string, layout: readonly ParamEntry[]): void {
+export function checkLayout(
+  where: string,
+  name: string,
+  layout: readonly ParamEntry[],
+  weights: WeightForm = "fp32",
+): void {
   const wrong = layout.find(({ shape }) => !shape.every((n) => Number.isSafeInteger(n) && n > 0));
   if (wrong !== undefined) {
     throw new PatchClampError("BAD_FILE", {
@@ -94,13 +115,13 @@ export function checkLayout(where: string, name: string, layout: readonly ParamE
     });
   }
   const memory = memoryBytes();
-  const needed = layout.reduce((sum, { shape }) => sum + 4 * sizeOf(shape), 0);
+  const needed = layout.reduce((sum, { shape }) => sum + BYTES[weights] * sizeOf(shape), 0);
   if (memory === undefined || needed <= memory) return;
   const gigabytes = (bytes: number): string => `${(bytes / 2 ** 30).toFixed(1)} GiB`;
   throw new PatchClampError("OUT_OF_MEMORY", {
     where,
-    problem: `the weights of ${name} take ${gigabytes(needed)} as float32, but this machine has ${gigabytes(memory)} of memory.`,
-    fix: "use a smaller network, or a machine with more memory.",
+    problem: `the weights of ${name} take ${gigabytes(needed)} as ${weights === "fp32" ? "float32" : weights}, but this machine has ${gigabytes(memory)} of memory.`,
+    fix: `use a smaller network, or ${weights === "q4" ? "" : 'weights in fewer bits such as "q4", or '}a machine with more memory.`,
     facts: { neededBytes: needed, memoryBytes: memory },
   });
 }
@@ -116,10 +137,11 @@ export async function openNetwork(
   from: Files | CheckpointSource,
   options: LoadOptions = {},
 ): Promise<LanguageNetwork> {
-  const { name = from.name, check = true } = options;
+  const { name = from.name, check = true, weights } = options;
   const source = "checkpoint" in from ? from : await openSource(from);
-  const parts = await familyParts("loadNetwork", source, "decoder");
-  const network = buildNetwork({ name, ...parts, tokenizer: source.tokenizer });
+  const parts = await familyParts("loadNetwork", source, "decoder", weights);
+  const whole = buildNetwork({ name, ...parts, tokenizer: source.tokenizer });
+  const network = weights === undefined ? whole : quantise(whole, { weights });
   if (check) await checkInvariants(network);
   return network;
 }
@@ -155,7 +177,7 @@ export interface NetworkToSave {
   readonly params: Tree<Tensor>;
   readonly tokenizerJson?: Readonly<Record<string, unknown>>;
   readonly tokenizerConfig?: Readonly<Record<string, unknown>>;
-  /** Type of the stored weights. Default `F32`. */
+  /** Type of the stored weights. Default `F32`; what stands beside weights in few bits is always that. */
   readonly dtype?: "F32" | "F16" | "BF16";
 }
 
@@ -167,6 +189,9 @@ export interface NetworkToSave {
 export async function saveNetwork(files: Files, network: NetworkToSave): Promise<void> {
   const { config, params, ...rest } = network;
   const family = await familyOfKind("saveNetwork", files.name, { json: config, kind: "decoder" });
-  const tensors = await storedParams(params, family.layout(family.config(config, "saveNetwork")));
-  await saveCheckpoint(files, { config, tensors, ...rest });
+  const layout = family.layout(family.config(config, "saveNetwork"));
+  const contents = isQuantised(params)
+    ? await quantisedContents(params, config)
+    : { config, tensors: await storedParams(params, layout) };
+  await saveCheckpoint(files, { ...rest, ...contents });
 }

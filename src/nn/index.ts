@@ -1,7 +1,7 @@
 // Training: initial weights, losses, optimisers, schedules and the loop. What `patchclamp/nn` exports.
 
 export { clipByGlobalNorm, type Clipped } from "./clip.ts";
-export { einsum } from "./einsum.ts";
+export { einsum } from "../tensor/einsum.ts";
 export {
   kaimingNormal,
   kaimingUniform,

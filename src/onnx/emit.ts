@@ -2,6 +2,7 @@
 
 import { PatchClampError } from "../core/errors.ts";
 import type { Graph } from "../tensor/graph.ts";
+import { bakedLeaves } from "../tensor/graph.ts";
 import type { Device, LowerContext, ScanForm, ValueRef } from "../tensor/op.ts";
 import { ONNX_TYPE } from "../tensor/ops/cast.ts";
 import type { Node, Tensor } from "../tensor/tensor.ts";
@@ -14,8 +15,10 @@ const OPSET = 21;
 /** A graph as an ONNX model. */
 export interface Emitted {
   readonly bytes: Uint8Array;
-  /** Names of the model's inputs, in the graph's order. */
-  readonly inputs: readonly string[];
+  /** Names of the model's inputs, in the graph's order; undefined for one that is only baked. */
+  readonly inputs: readonly (string | undefined)[];
+  /** Leaves that the model holds, by the names under which the session's `externalData` gives their bytes. */
+  readonly baked: ReadonlyMap<string, Tensor>;
   /** The model's outputs, in the graph's order, with the shapes they have in the model. */
   readonly outputs: readonly { readonly name: string; readonly shape: readonly number[] }[];
   /** For every ONNX node name the position of its node in the graph, to explain failures. */
@@ -36,15 +39,21 @@ export interface EmitOptions {
    * output copies it: the numbers and their order are the same, the shape is that of the value. Default false.
    */
   readonly outputsWholes?: boolean;
+  /** Whether what ops ask to have baked is; otherwise it is an input like others. Default false. */
+  readonly bakes?: boolean;
 }
 
 /** Writes a traced graph down as an ONNX model. */
 export function emitGraph(graph: Graph, options: EmitOptions): Emitted {
-  const { device, withSequence = false, outputsWholes = false } = options;
-  const writer = new Writer(device);
+  const { device, withSequence = false, outputsWholes = false, bakes = false } = options;
+  const baked = bakes ? bakedLeaves(graph) : new Map<Tensor, { isInput: boolean }>();
+  const writer = new Writer(device, baked);
   for (const [i, input] of graph.inputs.entries()) writer.define(input, { onnxName: `in${i}` });
   for (const [i, node] of graph.nodes.entries()) writer.lower(node, i);
-  const inputs = graph.inputs.map((input, i) => port(`in${i}`, input));
+  const names = graph.inputs.map((input, i) =>
+    baked.get(input)?.isInput === false ? undefined : `in${i}`,
+  );
+  const inputs = graph.inputs.flatMap((input, i) => (names[i] ? port(names[i], input) : []));
   const taken = new Set(inputs.map(({ name }) => name));
   const outputs = graph.outputs.map((output) => {
     const { onnxName } = writer.find(output);
@@ -66,7 +75,8 @@ export function emitGraph(graph: Graph, options: EmitOptions): Emitted {
       inputs,
       outputs: [...sequence, ...outputs],
     }),
-    inputs: inputs.map(({ name }) => name),
+    inputs: names,
+    baked: writer.baked,
     outputs,
     positions: writer.positions,
   };
@@ -79,8 +89,10 @@ function port(name: string, { shape, dtype }: Tensor): PortForm {
 class Writer {
   nodes: NodeForm[] = [];
   readonly initializers = new Map<string, InitializerForm>();
+  readonly baked = new Map<string, Tensor>();
   readonly positions = new Map<string, number>();
   readonly #device: Device;
+  readonly #canBake: ReadonlyMap<Tensor, unknown>;
   readonly #values = new Map<Tensor, ValueRef>();
   /** What a reshaped value is a view of. */
   readonly #wholes = new Map<
@@ -92,8 +104,9 @@ class Writer {
   /** Nodes made so far, those of loop bodies too: no two values of a model share a name. */
   #count = 0;
 
-  constructor(device: Device) {
+  constructor(device: Device, canBake: ReadonlyMap<Tensor, unknown>) {
     this.#device = device;
+    this.#canBake = canBake;
   }
 
   define(tensor: Tensor, value: ValueRef): void {
@@ -123,9 +136,12 @@ class Writer {
       reshape: (x, from, to) => this.#reshape(x, from, to),
       constant: (values, dtype, shape) => this.#constant(values, dtype, shape),
     };
+    const baked = new Set(node.op.bakes?.(node.attrs));
     const results = node.op.lower(
       context,
-      node.inputs.map((input) => this.find(input)),
+      node.inputs.map((input, i) =>
+        baked.has(i) && this.#canBake.has(input) ? this.#bake(input) : this.find(input),
+      ),
       node.attrs,
     );
     for (const [i, output] of node.outputs.entries()) {
@@ -210,6 +226,15 @@ class Writer {
       scan_output_directions: directions(outputs.length - carried),
     };
     return this.#emit("Scan", inputs.slice(0, own), attrs, outputs.length);
+  }
+
+  /** A leaf as a constant whose bytes lie beside the model. */
+  #bake(leaf: Tensor): ValueRef {
+    const name = `leaf${leaf.node.id}`;
+    const { shape, dtype } = leaf;
+    this.baked.set(name, leaf);
+    this.initializers.set(name, { name, onnxType: ONNX_TYPE[dtype], shape, bytes: "external" });
+    return { onnxName: name };
   }
 
   #reshape(x: ValueRef, from: readonly number[], to: readonly number[]): ValueRef {

@@ -15,12 +15,12 @@ export interface NodeForm {
   readonly attrs: Readonly<Record<string, OnnxAttr | GraphForm>>;
 }
 
-/** A constant stored in the model. */
+/** A constant: stored in the model, or beside it, where the session's `externalData` has it under its name. */
 export interface InitializerForm {
   readonly name: string;
   readonly onnxType: number;
   readonly shape: readonly number[];
-  readonly bytes: Uint8Array;
+  readonly bytes: Uint8Array | "external";
 }
 
 /** A graph input or output. A shape of `"sequence"` declares a sequence of float tensors. */
@@ -127,7 +127,9 @@ function initializerParts({ name, onnxType, shape, bytes }: InitializerForm): Wr
     ...shape.map((size) => integer(1, size)),
     integer(2, onnxType),
     text(8, name),
-    (w) => w.tag(9, WireType.LengthDelimited).bytes(bytes),
+    ...(bytes === "external"
+      ? [message(13, text(1, "location"), text(2, name)), integer(14, 1)]
+      : [(w: BinaryWriter) => w.tag(9, WireType.LengthDelimited).bytes(bytes)]),
   ];
 }
 

@@ -2,7 +2,7 @@ import { pathToFileURL } from "node:url";
 
 import { expect, test } from "vitest";
 
-import { loadNetwork } from "../index.ts";
+import { loadAny, loadEncoder, loadNetwork } from "../index.ts";
 import { organisms } from "./catalog.ts";
 import { organismFolder } from "./place.ts";
 
@@ -32,4 +32,15 @@ test("a folder that is not there is named", async () => {
   await expect(loadNetwork("no/such/folder")).rejects.toThrowErrorMatchingInlineSnapshot(
     `[PatchClampError: files: no/such/folder has no file "config.json".]`,
   );
+});
+
+test("weights in few bits are for networks that predict the next token", async () => {
+  const place = "test/golden/bert";
+  await expect(loadEncoder(place, { weights: "q4" })).rejects.toThrowErrorMatchingInlineSnapshot(`
+    [PatchClampError: loadEncoder: test/golden/bert cannot be opened with q4 weights: only networks that predict the next token can.
+      fix: leave out the form of the weights.]
+  `);
+  await expect(loadAny(place, { weights: "q8" })).rejects.toThrow(/with q8 weights/);
+  const { kind } = await loadAny("test/golden/gpt2", { weights: "q8" });
+  expect(kind).toBe("decoder");
 });

@@ -128,6 +128,7 @@ export async function loadAny(
   if (file !== undefined) return { kind: "decoder", network: await loadNetwork(place, options) };
   const config = await readJson("loadAny", files, "config.json");
   const { kind } = await familyOf("loadAny", files.name, config);
+  if (kind !== "decoder") refuseWeights("loadAny", place, options);
   switch (kind) {
     case "decoder":
       return { kind, network: await openNetwork(files, own) };
@@ -145,12 +146,22 @@ export async function loadAny(
 }
 
 async function filesAt(where: string, place: string, options: LoadNetworkOptions): Promise<Files> {
+  refuseWeights(where, place, options);
   const { files, file } = await findPlace(place, options);
   if (file === undefined) return files;
   throw new PatchClampError("UNSUPPORTED", {
     where,
     problem: `${place} is a GGUF file, of which only networks that predict the next token are read.`,
     fix: "open it with loadNetwork, or give a folder in Hugging Face layout.",
+  });
+}
+
+function refuseWeights(where: string, place: string, { weights }: LoadNetworkOptions): void {
+  if (weights === undefined || weights === "fp32") return;
+  throw new PatchClampError("UNSUPPORTED", {
+    where,
+    problem: `${place} cannot be opened with ${weights} weights: only networks that predict the next token can.`,
+    fix: "leave out the form of the weights.",
   });
 }
 

@@ -11,7 +11,7 @@ import { collect, printGraph } from "../tensor/graph.ts";
 import { hostValue } from "../tensor/leaf.ts";
 import { full } from "../tensor/ops/creation.ts";
 import type { Device } from "../tensor/op.ts";
-import type { Aval, Node, TypedArray, Value } from "../tensor/tensor.ts";
+import type { Aval, Node, Tensor, TypedArray, Value } from "../tensor/tensor.ts";
 import { bytesOf } from "../tensor/tensor.ts";
 import type { Backend } from "./backend.ts";
 import { Pool, PooledValue } from "./memory.ts";
@@ -20,15 +20,22 @@ import { COPY_COSTS_FROM, runInto } from "./run-into.ts";
 /** Loaded graphs kept for use again; each holds the memory of its largest run. */
 const SESSIONS_KEPT = 96;
 
-/** Bytes of interior values, summed over kept sessions, above which old ones go. */
-const ARENA_BYTES_KEPT = 2 ** 30;
+/** Bytes of interior values, and at least of baked weights, summed over kept sessions, above which old ones go. */
+const BYTES_KEPT = 2 ** 30;
+
+/** The part of memory that baked weights may take: each phase of generation has a session, and loading one is slow. */
+const BAKED_PART = 1 / 4;
+
+type Kept = "arena" | "baked";
 
 interface Loaded {
   readonly session: InferenceSession;
-  readonly emitted: Emitted;
+  /** Without the weights, which the session holds now: the network may be gone before it. */
+  readonly emitted: Omit<Emitted, "baked">;
   readonly outputs: readonly Aval[];
   readonly runsInto: boolean;
-  readonly arenaBytes: number;
+  /** What it keeps: interior values, roughly, and baked weights. */
+  readonly bytes: Readonly<Record<Kept, number>>;
 }
 
 /** The executor of one platform. */
@@ -99,9 +106,16 @@ export class OrtExecutor implements Executor {
       run: async (inputs, recycle = []) => {
         const loaded = await this.#load(key, graph);
         // what is not loaded yet is loaded side by side, and may itself need a turn
-        const missing = inputs.filter((value) => value.data === undefined && !isOnDevice(value));
+        const missing = inputs.filter(
+          (value, i) =>
+            loaded.emitted.inputs[i] !== undefined &&
+            value.data === undefined &&
+            !isOnDevice(value),
+        );
         if (missing.length > 0) await Promise.all(missing.map((value) => value.read()));
-        const turn = this.#queue.then(() => this.#run(loaded, graph, inputs, recycle));
+        // reading runs other graphs, which may have pushed this one out
+        const ready = missing.length > 0 ? await this.#load(key, graph) : loaded;
+        const turn = this.#queue.then(() => this.#run(ready, graph, inputs, recycle));
         this.#queue = turn.catch(() => undefined);
         return turn;
       },
@@ -126,20 +140,26 @@ export class OrtExecutor implements Executor {
     const outputBytes = graph.outputs.reduce((sum, output) => sum + bytesOf(output), 0);
     const writesInto = this.#backend.writesInto(this.#device);
     const runsInto = writesInto && outputBytes > COPY_COSTS_FROM;
-    const emitted = emitGraph(graph, {
+    const { baked, ...emitted } = emitGraph(graph, {
       device: this.#device,
       withSequence: runsInto,
       // host arrays have no shape of their own; values on a device keep the one they were made with
       outputsWholes: writesInto,
+      bakes: true,
     });
     this.#options ??= this.#backend.sessionOptions(this.#device, this.#threads);
+    const externalData = await Promise.all([...baked].map(bakedBytes));
     try {
-      const session = await this.#backend.ort.InferenceSession.create(
-        emitted.bytes,
-        await this.#options,
-      );
+      const session = await this.#backend.ort.InferenceSession.create(emitted.bytes, {
+        ...(await this.#options),
+        ...(externalData.length === 0 ? {} : { externalData }),
+      });
       const outputs = graph.outputs.map(({ shape, dtype }) => ({ shape, dtype }));
-      return { session, emitted, outputs, runsInto, arenaBytes: interiorBytes(graph) };
+      const bytes = {
+        arena: interiorBytes(graph),
+        baked: externalData.reduce((sum, { data }) => sum + data.byteLength, 0),
+      };
+      return { session, emitted, outputs, runsInto, bytes };
     } catch (error) {
       throw explain(error, emitted, graph.nodes, this.#device);
     }
@@ -153,7 +173,8 @@ export class OrtExecutor implements Executor {
   ): Promise<Value[]> {
     const { session, emitted, outputs, runsInto } = loaded;
     const feeds: Record<string, OnnxValue> = {};
-    for (const [i, name] of emitted.inputs.entries()) feeds[name] = this.#feed(inputs[i]!);
+    for (const [i, name] of emitted.inputs.entries())
+      if (name !== undefined) feeds[name] = this.#feed(inputs[i]!);
     try {
       if (!runsInto) {
         const results = await session.run(feeds);
@@ -212,14 +233,18 @@ export class OrtExecutor implements Executor {
     const loaded = await Promise.all(
       [...this.#sessions].map(async ([key, loading]) => ({
         key,
-        bytes: (await loading.catch(() => undefined))?.arenaBytes ?? 0,
+        bytes: (await loading.catch(() => undefined))?.bytes ?? { arena: 0, baked: 0 },
       })),
     );
-    let total = loaded.reduce((sum, { bytes }) => sum + bytes, 0);
-    for (const { key, bytes } of loaded.slice(0, -1)) {
-      if (total <= ARENA_BYTES_KEPT) return;
-      total -= bytes;
-      this.#drop(key);
+    const memory = this.#backend.memoryBytes?.() ?? 0;
+    const most = { arena: BYTES_KEPT, baked: Math.max(BYTES_KEPT, memory * BAKED_PART) };
+    for (const kind of ["arena", "baked"] as const) {
+      let total = loaded.reduce((sum, { bytes }) => sum + bytes[kind], 0);
+      for (const { key, bytes } of loaded.slice(0, -1)) {
+        if (total <= most[kind]) break;
+        total -= bytes[kind];
+        if (bytes[kind] > 0) this.#drop(key);
+      }
     }
   }
 
@@ -234,7 +259,16 @@ export class OrtExecutor implements Executor {
   }
 }
 
-/** A rough estimate of what a session keeps: half of all interior values are taken to be alive at once. */
+/** A leaf's bytes, in the form of the session option `externalData`. */
+async function bakedBytes([path, { value }]: readonly [string, Tensor]): Promise<{
+  readonly path: string;
+  readonly data: Uint8Array;
+}> {
+  const { buffer, byteOffset, byteLength } = await value!.read();
+  return { path, data: new Uint8Array(buffer, byteOffset, byteLength) };
+}
+
+/** A rough estimate of what a session keeps of what it computes: half of all interior values are taken to be alive at once. */
 function interiorBytes({ nodes }: Graph): number {
   const all = nodes.reduce(
     (sum, { outputs }) => sum + outputs.reduce((bytes, output) => bytes + bytesOf(output), 0),
@@ -284,7 +318,7 @@ function sizeDiffers(tensor: OrtTensor, { shape, dtype }: Aval): boolean {
 /** Says which op failed and where the user's code made it: `nodes` are those of the graph that ran. */
 function explain(
   error: unknown,
-  { positions }: Emitted,
+  { positions }: Pick<Emitted, "positions">,
   nodes: readonly Node[],
   device: Device,
 ): PatchClampError {

@@ -1,6 +1,7 @@
 // What a graph costs, counted exactly and without running it.
 
 import { collect } from "./graph.ts";
+import { usePacked } from "./packed-weights.ts";
 import { bytesOf, type Tensor } from "./tensor.ts";
 
 /** Costs of computing some tensors once. */
@@ -23,7 +24,7 @@ export interface Account {
  * @param outputs - traced tensors, such as a loss and its gradients
  */
 export function account(outputs: readonly Tensor[]): Account {
-  const { nodes, inputs } = collect(outputs);
+  const { nodes, inputs, outputs: ends } = usePacked(collect(outputs));
   const leaves = new Set(inputs);
   const lastUse = new Map<Tensor, number>();
   const saved = new Set<Tensor>();
@@ -33,7 +34,7 @@ export function account(outputs: readonly Tensor[]): Account {
       if (node.isBackward && !input.node.isBackward && !leaves.has(input)) saved.add(input);
     }
   }
-  for (const output of outputs) lastUse.set(origin(output), nodes.length);
+  for (const output of ends) lastUse.set(origin(output), nodes.length);
   let live = 0;
   let peakBytes = 0;
   let flops = 0;

@@ -8,7 +8,7 @@ import { executor } from "./executor.ts";
 import { collect } from "./graph.ts";
 import { fromValue, isLeaf, placeholder, valueOf } from "./leaf.ts";
 import { showShape } from "./op.ts";
-import { pushSlices } from "./passes.ts";
+import { rewritten } from "./passes.ts";
 import type { TypedArray, Value } from "./tensor.ts";
 import { Tensor } from "./tensor.ts";
 
@@ -35,7 +35,7 @@ declare module "./tensor.ts" {
 export async function evaluate<T extends readonly Tensor[]>(tensors: T): Promise<T> {
   const wanted = [...new Set(tensors)].filter((tensor) => tensor.value === undefined);
   if (wanted.length === 0) return tensors;
-  const graph = pushSlices(collect(wanted));
+  const graph = rewritten(collect(wanted));
   const values = graph.inputs.map((input) => valueOf("evaluate", input));
   const executable = await executor().prepare(graph);
   const results = await executable.run(values);
@@ -168,7 +168,7 @@ async function trace<Args extends readonly unknown[]>(
   const computed = [...new Set(returned)].filter(
     (tensor) => !isLeaf(tensor) && tensor.value === undefined,
   );
-  const graph = pushSlices(collect(computed));
+  const graph = rewritten(collect(computed));
   return {
     executable: computed.length === 0 ? NOTHING : await executor().prepare(graph),
     sources: graph.inputs.map((input) => position.get(input) ?? valueOf("compile", input)),

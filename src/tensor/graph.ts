@@ -24,7 +24,8 @@ export function collect(outputs: readonly Tensor[]): Graph {
     const tensor = stack.pop()!;
     if (seen.has(tensor)) continue;
     seen.add(tensor);
-    if (tensor.value !== undefined || isLeaf(tensor)) {
+    const isKnown = tensor.value !== undefined && tensor.node.op.isStored !== true;
+    if (isKnown || isLeaf(tensor)) {
       inputs.set(tensor, true);
     } else if (!nodes.has(tensor.node.id)) {
       nodes.set(tensor.node.id, tensor.node);
@@ -38,13 +39,35 @@ export function collect(outputs: readonly Tensor[]): Graph {
   };
 }
 
+/** Leaves whose data go into the compiled graph, and whether ops read them as inputs of the graph too. */
+export function bakedLeaves({ nodes, outputs }: Graph): ReadonlyMap<Tensor, { isInput: boolean }> {
+  const baked = new Map<Tensor, { isInput: boolean }>();
+  const others = new Set<Tensor>(outputs);
+  for (const { op, inputs, attrs } of nodes) {
+    const positions = new Set(op.bakes?.(attrs));
+    for (const [i, input] of inputs.entries()) {
+      if (positions.has(i) && canBake(input)) baked.set(input, { isInput: false });
+      else others.add(input);
+    }
+  }
+  for (const [leaf, use] of baked) use.isInput = others.has(leaf);
+  return baked;
+}
+
+/** Whether a tensor is data that is there before the graph runs. */
+function canBake(tensor: Tensor): boolean {
+  return isLeaf(tensor) && tensor.value !== undefined;
+}
+
 /**
  * Prints a graph in a stable form: one line a node, values numbered in order.
  *
  * Names given to nodes are left out, so the form says what is computed and nothing else; it is the key under which
- * compiled graphs are cached.
+ * compiled graphs are cached. Leaves that go into the compiled graph show which they are.
  */
-export function printGraph({ nodes, inputs, outputs }: Graph): string {
+export function printGraph(graph: Graph): string {
+  const { nodes, inputs, outputs } = graph;
+  const baked = bakedLeaves(graph);
   const names = new Map<Tensor, string>();
   const lines: string[] = [];
   const define = (tensor: Tensor): string => {
@@ -53,7 +76,8 @@ export function printGraph({ nodes, inputs, outputs }: Graph): string {
     return name;
   };
   for (const input of inputs) {
-    lines.push(`${define(input)} = input ${input.dtype}${showShape(input.shape)}`);
+    const own = baked.has(input) ? ` leaf ${input.node.id}` : "";
+    lines.push(`${define(input)} = input ${input.dtype}${showShape(input.shape)}${own}`);
   }
   for (const { op, inputs: from, attrs, outputs: made } of nodes) {
     const args = from.map((tensor) => names.get(tensor)!).join(" ");

@@ -118,6 +118,13 @@ export interface Op<A = object> {
   readonly reference?: (inputs: readonly NumberArray[], attrs: A) => readonly (readonly number[])[];
   /** Whether the output is the memory of the first input, so that it takes none of its own. Default false. */
   readonly isView?: boolean;
+  /** Whether it only widens stored numbers: it is then computed where it is needed, also when its value is known. Default false. */
+  readonly isStored?: boolean;
+  /**
+   * Positions of inputs that go into the compiled graph, where they are leaves with data, because its kernel prepares
+   * them once. Default: none.
+   */
+  readonly bakes?: (attrs: A) => readonly number[];
   /** Floating-point operations; default: one for every output element. */
   readonly flops?: (inputs: readonly Aval[], outputs: readonly Aval[], attrs: A) => number;
   /** Settings the sweep runs on: at least one, and one edge case where there is one. */

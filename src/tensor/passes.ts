@@ -2,8 +2,15 @@
 
 import type { Graph } from "./graph.ts";
 import { collect } from "./graph.ts";
+import { usePacked } from "./packed-weights.ts";
 import type { Node } from "./tensor.ts";
 import { apply, reapply, type Tensor } from "./tensor.ts";
+import { mergeReshapes } from "./views.ts";
+
+/** The graph as it is run: with all rewrites made. */
+export function rewritten(graph: Graph): Graph {
+  return usePacked(mergeReshapes(pushSlices(graph)));
+}
 
 /**
  * Moves slices towards the inputs, through ops that treat the sliced axis slice by slice.

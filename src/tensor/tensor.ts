@@ -186,8 +186,8 @@ export function applyMany<A extends object>(
 /** Applies the op of a node to other inputs; the name and the user's line stay those of the node. */
 export function reapply(node: Node, inputs: readonly Tensor[]): readonly Tensor[] {
   const outputs = applyMany(node.op, inputs, node.attrs);
-  const { label, origin, isBackward } = node;
-  if (outputs[0] !== undefined) Object.assign(outputs[0].node, { label, origin, isBackward });
+  const { label, origin } = node;
+  if (outputs[0] !== undefined) Object.assign(outputs[0].node, { label, origin });
   return outputs;
 }
 

@@ -30,9 +30,10 @@ const castOp = defineOp<CastAttrs>({
   lower: ({ emit }, [x], { dtype }) => [emit("Cast", [x!], { to: ONNX_TYPE[dtype] })],
   sliceThrough: (axis) => [axis],
   reference: ([x], { dtype }) => [
-    x!.data.map((v) =>
-      dtype === "bool" ? Number(v !== 0) : dtype === "float16" ? v : Math.trunc(v),
-    ),
+    x!.data.map((v) => {
+      if (dtype === "bool") return Number(v !== 0);
+      return dtype === "float32" || dtype === "float16" ? v : Math.trunc(v);
+    }),
   ],
   samples: [
     { inputs: [f32([4], { values: [-1.5, 0, 2.5, 1] })], attrs: { dtype: "int32" } },

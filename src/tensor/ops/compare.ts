@@ -79,8 +79,15 @@ function logic(name: string, onnx: string, reference: (x: number, y: number) => 
     },
     grad: () => [null, null],
     lower: ({ emit }, [x, y]) => [emit(onnx, [x!, y!])],
-    reference: ([x, y]) => [x!.data.map((v, i) => reference(v, y!.data[i]!))],
-    samples: [{ inputs: [bools([4], [0, 0, 1, 1]), bools([4], [0, 1, 0, 1])], attrs: {} }],
+    reference: ([x, y]) => {
+      const shape = broadcastShapes(name, x!.shape, y!.shape);
+      const others = repeated(y!, shape);
+      return [repeated(x!, shape).map((v, i) => reference(v, others[i]!))];
+    },
+    samples: [
+      { inputs: [bools([4], [0, 0, 1, 1]), bools([4], [0, 1, 0, 1])], attrs: {} },
+      { inputs: [bools([2, 1], [0, 1]), bools([3], [0, 1, 1])], attrs: {} },
+    ],
   });
 }
 

@@ -15,6 +15,7 @@ export * from "./movement.ts";
 export * from "./normalise.ts";
 export * from "./order.ts";
 export * from "./reduce.ts";
+export { dequantise, packedParts, type PackedForm } from "./quantised.ts";
 export * from "./rotary.ts";
 export * from "./cumsum.ts";
 export { scan, type ScanInputs, type Step, type StepResult } from "./scan.ts";

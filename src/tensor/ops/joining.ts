@@ -5,6 +5,7 @@ import { defineOp, f32, i32, sameDType, showShape } from "../op.ts";
 import type { NumberArray } from "../op.ts";
 import type { Aval } from "../tensor.ts";
 import { apply, resolveAxis, sizeOf, Tensor } from "../tensor.ts";
+import { moved } from "./_layout.ts";
 
 declare module "../tensor.ts" {
   interface Tensor {
@@ -76,6 +77,19 @@ const padOp = defineOp<PadAttrs>({
     return [emit("Pad", [x!, constant(amounts, "int64"), constant(value, dtype)])];
   },
   sliceThrough: (axis, _inputs, _output, attrs) => (axis === attrs.axis ? undefined : [axis]),
+  reference: ([x], { axis, before, after, value }) => {
+    const size = x!.shape[axis]!;
+    const inner = sizeOf(x!.shape.slice(axis + 1));
+    const length = before + size + after;
+    const count = sizeOf(x!.shape.with(axis, length));
+    return [
+      Array.from({ length: count }, (_, i) => {
+        const at = (Math.floor(i / inner) % length) - before;
+        const row = Math.floor(i / (inner * length)) * size + at;
+        return at < 0 || at >= size ? value : x!.data[row * inner + (i % inner)]!;
+      }),
+    ];
+  },
   samples: [
     { inputs: [f32([2, 3])], attrs: { axis: 1, before: 1, after: 2, value: 0 } },
     { inputs: [f32([2])], attrs: { axis: 0, before: 0, after: 1, value: -1 } },
@@ -181,6 +195,11 @@ const tileOp = defineOp<TileAttrs>({
     return [apart.sum({ axis: x!.shape.map((_, i) => 2 * i) }).reshape(x!.shape)];
   },
   lower: ({ emit, constant }, [x], { repeats }) => [emit("Tile", [x!, constant(repeats, "int64")])],
+  reference: ([x], { repeats }) => {
+    const { shape } = x!;
+    const longer = shape.map((size, i) => size * repeats[i]!);
+    return [moved(x!, longer, (index) => index.map((at, axis) => at % shape[axis]!))];
+  },
   samples: [{ inputs: [f32([2, 3])], attrs: { repeats: [2, 3] } }],
 });
 

@@ -1,8 +1,8 @@
 // Sums of products over named axes, made of transpositions, reshapes, sums and matrix products.
 
 import { PatchClampError } from "../core/errors.ts";
-import type { Tensor } from "../runtime/index.ts";
-import { showShape } from "../tensor/op.ts";
+import { showShape } from "./op.ts";
+import type { Tensor } from "./tensor.ts";
 
 /** A tensor and the letter of each of its axes. */
 interface Term {
