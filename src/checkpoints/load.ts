@@ -9,7 +9,8 @@ import { checkInvariants } from "../network/invariants.ts";
 import { LanguageNetwork } from "../network/language.ts";
 import type { DecoderConfig } from "../network/prompt.ts";
 import type { WeightForm } from "../network/quantise.ts";
-import { isQuantised, quantise } from "../network/quantise.ts";
+import { isQuantised } from "../network/stored-parts.ts";
+import { quantise } from "../network/quantise.ts";
 import type { Tokenizer } from "../network/tokenizer.ts";
 import type { Tree } from "../core/tree.ts";
 import { memoryBytes } from "../runtime/open-folder.ts";
@@ -90,7 +91,13 @@ export async function familyParts<K extends AnyFamily["kind"]>(
 }
 
 /** Bytes that a weight takes at most in each form: packed ones are in the compiled graphs too. */
-const BYTES: Readonly<Record<WeightForm, number>> = { fp32: 4, fp16: 2, q8: 3, q4: 2 };
+const BYTES: Readonly<Record<WeightForm, number>> = {
+  "fp32-prepacked": 12,
+  fp32: 4,
+  fp16: 2,
+  q8: 3,
+  q4: 2,
+};
 
 /**
  * Refuses a layout that no weights can have, or whose weights do not fit the machine.

@@ -87,13 +87,13 @@ export {
 } from "./steering/effect.ts";
 export type { Doses, Measuring } from "./steering/doses.ts";
 export {
-  isQuantised,
   quantise,
   storedBytes,
   WEIGHT_FORMS,
   type QuantiseOptions,
   type WeightForm,
 } from "./quantise.ts";
+export { isQuantised } from "./stored-parts.ts";
 export { ownTexts, quantisationLoss, type QuantisationLoss } from "./quantise-loss.ts";
 export { logitLens, type LensOptions, type LensRow } from "./lens.ts";
 export type { SamplingOptions } from "./sampling.ts";

@@ -12,7 +12,7 @@ import type { EncoderNetwork } from "./encoder.ts";
 import type { GenerateOptions, GeneratedToken } from "./generate.ts";
 import type { LanguageNetwork } from "./language.ts";
 import type { Network, Pass } from "./network.ts";
-import { isQuantised } from "./quantise.ts";
+import { isQuantised } from "./stored-parts.ts";
 import type { Seq2SeqNetwork } from "./seq2seq.ts";
 import { blockNames } from "./sites.ts";
 import type { VisionLanguageNetwork } from "./vision-language.ts";

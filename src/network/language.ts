@@ -15,6 +15,7 @@ import { batchInputs, rowsOf, tokenBatch } from "./prompt.ts";
 import type { DecoderConfig, DecoderInputs, LanguageInput, TokenBatch } from "./prompt.ts";
 import type { Beginning } from "./reader.ts";
 import { checkRow, tokenizerOf } from "./rows.ts";
+import { isBaked, isQuantised } from "./stored-parts.ts";
 import type { SweepOptions, SweepResult } from "./sweep.ts";
 import { sweep } from "./sweep.ts";
 import type { Edit, Tap } from "./tap.ts";
@@ -30,6 +31,9 @@ export interface LanguageDefinition {
   readonly tokenizer?: Tokenizer | undefined;
   readonly absent?: Readonly<Record<string, string>>;
 }
+
+/** Tokens of a prompt that are read at a time where graphs hold weights, so that one serves prompts of all lengths. */
+const PIECE = 64;
 
 /** Options of `LanguageNetwork.generate`. */
 export interface LanguageGenerateOptions extends GenerateOptions, InterventionOptions {
@@ -130,7 +134,9 @@ export class LanguageNetwork extends Network<LanguageInput> {
     }
     const woven = plan === undefined ? undefined : new Woven(plan, strength);
     const known = cache && { cache, params };
-    yield* generate(this, { batch, predict, woven, known }, options);
+    const piece = isQuantised(this.params) ? PIECE : undefined;
+    const reserves = isBaked(this.params);
+    yield* generate(this, { batch, predict, woven, known, piece, reserves }, options);
   }
 
   /**

@@ -212,5 +212,7 @@ test("what was used longest ago goes first, and clear forgets all", async () => 
 });
 
 test("a size that is none is refused", () => {
-  expect(() => new PromptCache({ maxBytes: -1 })).toThrowErrorMatchingInlineSnapshot(`[PatchClampError: PromptCache: maxBytes is -1, not a number of at least 0.]`);
+  expect(() => new PromptCache({ maxBytes: -1 })).toThrowErrorMatchingInlineSnapshot(
+    `[PatchClampError: PromptCache: maxBytes is -1, not a number of at least 0.]`,
+  );
 });

@@ -140,5 +140,7 @@ test("a number of drafts that is none is refused", async () => {
   const net = await tinyNetwork("gpt2");
   await expect(
     written(net, [repetitive], { promptLookup: -1 }),
-  ).rejects.toThrowErrorMatchingInlineSnapshot(`[PatchClampError: generate: promptLookup is -1, not a whole number of at least 0.]`);
+  ).rejects.toThrowErrorMatchingInlineSnapshot(
+    `[PatchClampError: generate: promptLookup is -1, not a whole number of at least 0.]`,
+  );
 });

@@ -19,7 +19,8 @@ import { storiesBatch, storiesVocabulary } from "../worlds/index.ts";
 import { checkInvariants } from "./invariants.ts";
 import { LanguageNetwork } from "./language.ts";
 import type { WeightForm } from "./quantise.ts";
-import { isQuantised, quantise, storedBytes } from "./quantise.ts";
+import { quantise, storedBytes } from "./quantise.ts";
+import { isQuantised } from "./stored-parts.ts";
 
 setFlagsFromString("--expose-gc");
 const collectGarbage = runInNewContext("gc") as () => void;
@@ -57,6 +58,33 @@ test.each([
 
 test("fp32 is the network itself", () => {
   expect(quantise(stories, { weights: "fp32" })).toBe(stories);
+});
+
+test("prepacked weights are the same numbers: predictions, gradients, steps and identity", async () => {
+  const fast = quantise(stories, { weights: "fp32-prepacked" });
+  expect(storedBytes(fast.params)).toBe(storedBytes(stories.params));
+  expect(await fast.identity()).toEqual(await stories.identity());
+  const prompt = heldOut().slice(0, 2);
+  const [plain, packed] = await Promise.all(
+    [stories, fast].map(async (net) => (await net.run(prompt)).logits.numbers()),
+  );
+  // another order of the same sums, in float32
+  expect(largestDifference(plain!, packed!)).toBeLessThan(1e-4);
+  const slopes = await Promise.all(
+    [stories, fast].map(async (net) => {
+      const { grads } = await net.grad(prompt, {
+        of: ({ logits }) => logits.square().mean(),
+        at: "blocks.1.resid_post",
+      });
+      return grads["blocks.1.resid_post"]!.numbers();
+    }),
+  );
+  expect(cosine(slopes[0]!, slopes[1]!)).toBeGreaterThan(0.999999);
+  const story = "Mira was at the park. That day she found a red kite and";
+  const options = { maxTokens: 20, temperature: 1, seed: 3 };
+  expect(await fast.complete([story, "Tomo"], options)).toEqual(
+    await stories.complete([story, "Tomo"], options),
+  );
 });
 
 test.each(await goldensOf("decoder"))(
@@ -181,9 +209,9 @@ test("the original's weights are let go of when they are packed", async () => {
 test("asking for a form or block size that does not exist is refused, as is quantising twice", () => {
   expect(() => quantise(stories, { weights: "q5" as WeightForm }))
     .toThrowErrorMatchingInlineSnapshot(`
-    [PatchClampError: quantise: weights cannot be stored as "q5".
-      fix: use one of q4, q8, fp16, fp32.]
-  `);
+      [PatchClampError: quantise: weights cannot be stored as "q5".
+        fix: use one of q4, q8, fp16, fp32, fp32-prepacked.]
+    `);
   expect(() => quantise(stories, { weights: "q4", blockSize: 48 }))
     .toThrowErrorMatchingInlineSnapshot(`
     [PatchClampError: quantise: blockSize is 48, not a power of two from 16 to 256.
@@ -191,8 +219,8 @@ test("asking for a form or block size that does not exist is refused, as is quan
   `);
   const small = quantise(stories, { weights: "q8" });
   expect(() => quantise(small, { weights: "q4" })).toThrowErrorMatchingInlineSnapshot(`
-    [PatchClampError: quantise: the weights of organism:stories are in few bits already.
-      fix: quantise the network that they were made of.]
+    [PatchClampError: quantise: the weights of organism:stories are stored in another form already.
+      fix: give the network that it was made of.]
   `);
 });
 
@@ -205,6 +233,12 @@ async function unpacked(net: LanguageNetwork): Promise<LanguageNetwork> {
   }
   const { name, config, forward } = net;
   return new LanguageNetwork({ name, config, params: treeOf(all), forward });
+}
+
+function largestDifference(a: ArrayLike<number>, b: ArrayLike<number>): number {
+  let most = 0;
+  for (let i = 0; i < a.length; i++) most = Math.max(most, Math.abs(a[i]! - b[i]!));
+  return most;
 }
 
 function cosine(a: ArrayLike<number>, b: ArrayLike<number>): number {

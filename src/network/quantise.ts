@@ -5,7 +5,7 @@ import { PatchClampError } from "../core/errors.ts";
 import { gate } from "../core/gate.ts";
 import type { Tree } from "../core/tree.ts";
 import { fillTree, leaves } from "../core/tree.ts";
-import { collect, dequantise, packedParts } from "../runtime/index.ts";
+import { collect, dequantise, prepacked } from "../runtime/index.ts";
 import type { PackedForm, Tensor } from "../runtime/index.ts";
 import { fromSource } from "../tensor/leaf.ts";
 import type { Node } from "../tensor/tensor.ts";
@@ -13,10 +13,13 @@ import { bytesOf } from "../tensor/tensor.ts";
 import { LanguageNetwork } from "./language.ts";
 import type { PackedRows } from "./quantise-blocks.ts";
 import { packRows } from "./quantise-blocks.ts";
-import { storedParts } from "./stored-parts.ts";
+import { isBaked, storedParts } from "./stored-parts.ts";
 
-/** How weights are stored: in four bits, eight bits, half precision, single precision. */
-export const WEIGHT_FORMS = ["q4", "q8", "fp16", "fp32"] as const;
+/**
+ * How weights are stored: in four bits, eight bits, half precision, single precision, and single precision with copies in compiled
+ * graphs, in the order in which the processor reads them fastest.
+ */
+export const WEIGHT_FORMS = ["q4", "q8", "fp16", "fp32", "fp32-prepacked"] as const;
 
 /** One of `WEIGHT_FORMS`. */
 export type WeightForm = (typeof WEIGHT_FORMS)[number];
@@ -47,11 +50,11 @@ export interface QuantiseOptions {
  */
 export function quantise(net: LanguageNetwork, options: QuantiseOptions): LanguageNetwork {
   const form = checked(options);
-  if (isQuantised(net.params)) {
+  if (isBaked(net.params)) {
     throw new PatchClampError("BAD_INPUT", {
       where: "quantise",
-      problem: `the weights of ${net.name} are in few bits already.`,
-      fix: "quantise the network that they were made of.",
+      problem: `the weights of ${net.name} are stored in another form already.`,
+      fix: "give the network that it was made of.",
     });
   }
   if (form.weights === "fp32") return net;
@@ -65,11 +68,6 @@ export function quantise(net: LanguageNetwork, options: QuantiseOptions): Langua
     tokenizer: net.hasTokenizer ? net.tokenizer : undefined,
     ...(absent === undefined ? {} : { absent }),
   });
-}
-
-/** Whether any weight is stored in four or eight bits. Such weights are copied into every compiled graph that multiplies by them. */
-export function isQuantised(params: Tree<Tensor>): boolean {
-  return leaves<Tensor>(params).some(([, weight]) => packedParts(weight) !== undefined);
 }
 
 /** Bytes that parameters take as they are stored. */
@@ -130,11 +128,9 @@ function quantisedParams(
     if (isMatrix && weight.dtype === "float32" && use?.isExact === false && !made.has(weight)) {
       const isSensitive = use.isTable || weight.shape[0] === output.shape.at(-1);
       const bits = weights === "q8" || isSensitive ? 8 : 4;
-      const own =
-        weights === "fp16"
-          ? halved(weight, enter)
-          : packed(weight, formOf(weight, bits, blockSize[bits]), enter);
-      made.set(weight, own);
+      if (weights === "fp32-prepacked") made.set(weight, prepacked(weight));
+      else if (weights === "fp16") made.set(weight, halved(weight, enter));
+      else made.set(weight, packed(weight, formOf(weight, bits, blockSize[bits]), enter));
     }
     all.push(made.get(weight) ?? weight);
   }

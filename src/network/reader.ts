@@ -27,6 +27,8 @@ export interface Beginning extends Omit<PassForm, "edits" | "capture" | "revise"
    * load. Default: all.
    */
   readonly piece?: number | undefined;
+  /** Makes room for all that rows can get at once, as every capacity has a graph of its own. Default false. */
+  readonly reserves?: boolean | undefined;
 }
 
 /** What a reader is made for. */
@@ -165,7 +167,7 @@ export class Reader {
     this.#rows = prompts.map((of) => rows[of]!);
     this.#fixed = kept.fixed;
     this.#memory = kept.memory;
-    this.#cache = new RowCache(prompts.length, Math.max(...batch.lengths) + 1);
+    this.#cache = new RowCache(prompts.length, this.#room(Math.max(...batch.lengths) + 1));
     await this.#cache.append(
       kept,
       prompts.map((of) => batch.lengths[of]!),
@@ -211,6 +213,12 @@ export class Reader {
     this.#rows = this.#rows.map((row, i) => row.slice(0, row.length - read[i]! + kept[i]!));
   }
 
+  /** Tokens of a row that a cache is made for, at least. */
+  #room(least: number): number {
+    const { reserves = false, longest } = this.#options;
+    return reserves ? Math.max(longest, least) : least;
+  }
+
   #begin(promptLengths: readonly number[]): void {
     this.#promptLengths = promptLengths;
     this.#options.woven?.begin(promptLengths);
@@ -225,10 +233,10 @@ export class Reader {
   }
 
   #knownBeginning(rows: readonly (readonly number[])[]): RowCache | undefined {
-    const { known, longest, piece } = this.#options;
+    const { known } = this.#options;
     if (known === undefined || rows.length > 1) return undefined;
     const text = this.#text(rows[0]!, known.params);
-    return known.cache.beginningOf(text, piece === undefined ? 0 : longest);
+    return known.cache.beginningOf(text, this.#room(0));
   }
 
   #text(ids: readonly number[], params: unknown): ReadText {
@@ -236,8 +244,8 @@ export class Reader {
   }
 
   /**
-   * Room for all that rows can get, as another capacity would be another graph; undefined where prompts are read at once, as they
-   * must be where more is kept than keys and values.
+   * A cache that holds nothing yet; undefined where prompts are read at once, as they must be where more is kept than keys and
+   * values.
    */
   #emptyCache(rows: readonly (readonly number[])[]): RowCache | undefined {
     if (this.#options.piece === undefined) return undefined;
@@ -254,7 +262,7 @@ export class Reader {
       columns: 1,
     });
     if (this.#revisions.length > 0 || Object.keys(pass.states).length > 0) return undefined;
-    const cache = new RowCache(rows.length, this.#options.longest);
+    const cache = new RowCache(rows.length, this.#room(1));
     cache.makeRoomLike(pass);
     return cache;
   }

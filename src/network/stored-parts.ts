@@ -1,3 +1,8 @@
+// How weights are stored, which may be otherwise than they are used.
+
+import type { Tree } from "../core/tree.ts";
+import { leaves } from "../core/tree.ts";
+import { prepackedPart } from "../tensor/ops/matmul.ts";
 import { packedParts } from "../tensor/ops/quantised.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 
@@ -5,5 +10,19 @@ import type { Tensor } from "../tensor/tensor.ts";
 export function storedParts(weight: Tensor): readonly Tensor[] {
   const { op, inputs } = weight.node;
   const isHalf = op.name === "cast" && inputs[0]!.dtype === "float16";
-  return isHalf || packedParts(weight) !== undefined ? inputs : [weight];
+  return isHalf || packedParts(weight) !== undefined || prepackedPart(weight) !== undefined
+    ? inputs
+    : [weight];
+}
+
+/** Whether any weight is stored in four or eight bits. */
+export function isQuantised(params: Tree<Tensor>): boolean {
+  return leaves<Tensor>(params).some(([, weight]) => packedParts(weight) !== undefined);
+}
+
+/** Whether any weight is copied into every compiled graph that multiplies by it. */
+export function isBaked(params: Tree<Tensor>): boolean {
+  const isOwn = ([, weight]: readonly [string, Tensor]): boolean =>
+    packedParts(weight) !== undefined || prepackedPart(weight) !== undefined;
+  return leaves<Tensor>(params).some(isOwn);
 }

@@ -49,6 +49,7 @@ export function emitGraph(graph: Graph, options: EmitOptions): Emitted {
   const baked = bakes ? bakedLeaves(graph) : new Map<Tensor, { isInput: boolean }>();
   const writer = new Writer(device, baked);
   for (const [i, input] of graph.inputs.entries()) writer.define(input, { onnxName: `in${i}` });
+  writer.read(graph);
   for (const [i, node] of graph.nodes.entries()) writer.lower(node, i);
   const names = graph.inputs.map((input, i) =>
     baked.get(input)?.isInput === false ? undefined : `in${i}`,
@@ -94,6 +95,7 @@ class Writer {
   readonly #device: Device;
   readonly #canBake: ReadonlyMap<Tensor, unknown>;
   readonly #values = new Map<Tensor, ValueRef>();
+  readonly #read = new Set<Tensor>();
   /** What a reshaped value is a view of. */
   readonly #wholes = new Map<
     string,
@@ -107,6 +109,12 @@ class Writer {
   constructor(device: Device, canBake: ReadonlyMap<Tensor, unknown>) {
     this.#device = device;
     this.#canBake = canBake;
+  }
+
+  /** Notes which values a graph reads. */
+  read({ nodes, outputs }: Graph): void {
+    for (const tensor of [...nodes.flatMap(({ inputs }) => inputs), ...outputs])
+      this.#read.add(tensor);
   }
 
   define(tensor: Tensor, value: ValueRef): void {
@@ -129,6 +137,7 @@ class Writer {
     const context: LowerContext = {
       inputs: node.inputs,
       outputs: node.outputs,
+      isRead: (i) => this.#read.has(node.outputs[i]!),
       device: this.#device,
       emit: (opType, inputs, attrs = {}) => this.#emit(opType, inputs, attrs, 1)[0]!,
       emitMany: (opType, inputs, attrs, outputs) => this.#emit(opType, inputs, attrs, outputs),
@@ -208,6 +217,7 @@ class Writer {
     this.nodes = [];
     for (const [i, input] of body.inputs.entries())
       this.define(input, i < own ? { onnxName: `s${this.#count++}` } : inputs[i]!);
+    this.read(body);
     for (const node of body.nodes) this.lower(node, this.#position);
     // a body must make its results itself, and each only once
     const made = new Set(this.nodes.flatMap((node) => node.outputs));
@@ -238,7 +248,9 @@ class Writer {
   }
 
   #reshape(x: ValueRef, from: readonly number[], to: readonly number[]): ValueRef {
-    const [view] = this.#emit("Reshape", [x, this.#constant(to, "int64", [to.length])], {}, 1);
+    // a size of 0 means 0, not that of the input
+    const attrs: NodeForm["attrs"] = to.includes(0) ? { allowzero: 1 } : {};
+    const [view] = this.#emit("Reshape", [x, this.#constant(to, "int64", [to.length])], attrs, 1);
     this.#wholes.set(
       view!.onnxName,
       this.#wholes.get(x.onnxName) ?? { name: x.onnxName, shape: from },

@@ -23,6 +23,8 @@ export interface LowerContext {
   /** Shapes and types of the op's inputs and outputs. */
   readonly inputs: readonly Aval[];
   readonly outputs: readonly Aval[];
+  /** Whether anything reads output `i`; what nobody reads may be left out where that is cheaper. */
+  readonly isRead: (i: number) => boolean;
   /** Where the graph will run: some kernels exist, or are fast, only on some devices. */
   readonly device: Device;
   /** Adds an ONNX node with one output; `null` inputs are optional inputs left out. Domain as in `com.microsoft.Gelu`. */

@@ -2,9 +2,10 @@
 
 import type { Graph } from "./graph.ts";
 import { collect } from "./graph.ts";
+import { prepackedPart } from "./ops/matmul.ts";
 import { dequantise, packedGrouped, packedLinear, packedParts } from "./ops/quantised.ts";
 import type { Node, Tensor } from "./tensor.ts";
-import { reapply } from "./tensor.ts";
+import { apply, reapply } from "./tensor.ts";
 
 /**
  * Multiplies by packed weights as they are, and unpacks only the rows that are looked up.
@@ -18,7 +19,7 @@ export function usePacked(graph: Graph): Graph {
   const replaced = new Map<Tensor, Tensor>();
   for (const node of graph.nodes) {
     const inputs = node.inputs.map((input) => replaced.get(input) ?? input);
-    const made = packedForm(node, inputs);
+    const made = prepackedForm(node, inputs) ?? packedForm(node, inputs);
     if (made === undefined && !node.inputs.some((input) => replaced.has(input))) continue;
     const outputs = made === undefined ? reapply(node, inputs) : [made];
     const { label, origin, isBackward } = node;
@@ -26,6 +27,21 @@ export function usePacked(graph: Graph): Graph {
     for (const [i, output] of node.outputs.entries()) replaced.set(output, outputs[i]!);
   }
   return collect(graph.outputs.map((output) => replaced.get(output) ?? output));
+}
+
+/** Rows up to which prepacked weights pay: with more, multiplying takes longer than reading the weights. */
+const FEW_ROWS = 16;
+
+/** A linear map of few rows that has its prepacked weights in the graph. */
+function prepackedForm(
+  { op, inputs: [, w], attrs }: Node,
+  inputs: readonly Tensor[],
+): Tensor | undefined {
+  const isLinear = op.name === "linear" && (attrs as { transposed: boolean }).transposed;
+  if (!isLinear || prepackedPart(w!) === undefined) return undefined;
+  const [x] = inputs;
+  if (x!.size / x!.shape.at(-1)! > FEW_ROWS) return undefined;
+  return apply(op, inputs, { ...attrs, isBaked: true });
 }
 
 /** What a node computes, without its packed weights made whole; undefined where it has none, or needs them whole. */

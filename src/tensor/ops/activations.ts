@@ -41,7 +41,12 @@ const geluTanhOp = defineOp({
     const ds = gs === null ? null : gs!.mul(s!.sub(s!.square())).mul(dv);
     return [dy === null ? ds : ds === null ? dy : dy.add(ds)];
   },
-  lower: ({ emit, constant }, [x]) => {
+  lower: ({ emit, constant, isRead, device }, [x]) => {
+    // without a backward pass one node does
+    if (!isRead(1) && (device === "cpu" || device === "wasm")) {
+      const y = emit("Gelu", [x!], { approximate: "tanh" });
+      return [y, y];
+    }
     const c = (value: number): ReturnType<typeof constant> => constant(value, "float32");
     const inner = emit("Add", [
       emit("Mul", [emit("Mul", [x!, x!]), c(2 * CUBIC * ROOT_2_PI)]),

@@ -152,6 +152,8 @@ Tensor.prototype.matmul = function method(this: Tensor, other, options): Tensor 
 interface LinearAttrs {
   /** Whether the weights are [out, in] (as stored) or, in gradients, [in, out]. */
   readonly transposed: boolean;
+  /** Whether the weights are copied into the compiled graph. Default false. */
+  readonly isBaked?: boolean;
 }
 
 const linearOp: Op<LinearAttrs> = defineOp<LinearAttrs>({
@@ -192,9 +194,11 @@ const linearOp: Op<LinearAttrs> = defineOp<LinearAttrs>({
   },
   sliceThrough: (axis, inputs, output) =>
     axis === output.shape.length - 1 ? undefined : inputs.map((_, i) => (i === 0 ? axis : null)),
+  bakes: ({ isBaked }) => (isBaked === true ? [1] : []),
   flops: ([x], [y]) => 2 * sizeOf(y!.shape) * x!.shape.at(-1)!,
   samples: [
     { inputs: [f32([2, 3]), f32([4, 3]), f32([4])], attrs: { transposed: true } },
+    { inputs: [f32([2, 3]), f32([4, 3])], attrs: { transposed: true, isBaked: true } },
     { inputs: [f32([2, 2, 3]), f32([4, 3])], attrs: { transposed: true } },
     { inputs: [f32([2, 2, 3]), f32([3, 4])], attrs: { transposed: false } },
     { inputs: [f32([3]), f32([2, 3]), f32([2])], attrs: { transposed: true } },
@@ -212,6 +216,31 @@ const linearOp: Op<LinearAttrs> = defineOp<LinearAttrs>({
  */
 export function linear(x: Tensor, w: Tensor, b?: Tensor): Tensor {
   return apply(linearOp, b === undefined ? [x, w] : [x, w, b], { transposed: true });
+}
+
+const prepackedOp = defineOp({
+  name: "prepacked",
+  isStored: true,
+  isView: true,
+  infer: ([w]) => [w!],
+  grad: ({ cotangents: [g] }) => [g!],
+  lower: (_, [w]) => [w!],
+  sliceThrough: (axis) => [axis],
+  reference: ([w]) => [w!.data],
+  samples: [{ inputs: [f32([3, 2])], attrs: {} }],
+});
+
+/**
+ * Weights that linear maps of few rows copy into the compiled graph, in the order in which the processor reads them fastest: less time a
+ * step, for the memory of the copies and a slower first one.
+ */
+export function prepacked(w: Tensor): Tensor {
+  return apply(prepackedOp, [w], {});
+}
+
+/** What `prepacked` was given; undefined for other weights. */
+export function prepackedPart({ node }: Tensor): Tensor | undefined {
+  return node.op.name === prepackedOp.name ? node.inputs[0] : undefined;
 }
 
 Tensor.prototype.linear = function method(this: Tensor, w, b): Tensor {
