@@ -32,7 +32,7 @@ export interface Contest {
 /** One line of a suite. */
 export interface Entry {
   readonly name: string;
-  readonly unit: "ms" | "lines";
+  readonly unit: "ms" | "lines" | "nats";
   /** What is asked of ours, in words. */
   readonly bar: string;
   /** The ratio, peer / ours, that meets the bar. */

@@ -11,6 +11,16 @@ const IR_VERSION = 9;
 /** The first that has Gelu. */
 const OPSET = 20;
 
+/** ONNX's number for tensors that lie in another file. */
+const EXTERNAL = 1;
+
+/** Where a tensor's bytes lie: the file's name beside the graph's, and numbers of bytes. */
+export interface ExternalPlace {
+  readonly location: string;
+  readonly offset: number;
+  readonly length: number;
+}
+
 /** A number is written as an integer where it is one. */
 type Attribute = number | string | readonly number[];
 
@@ -19,14 +29,14 @@ export class GraphWriter {
   readonly #graph = new Message();
   #made = 0;
 
-  /** Declares an input of the graph and returns its name. */
-  input(name: string, type: number, dims: readonly number[]): string {
+  /** Declares an input of the graph and returns its name; an axis with a name may have any size. */
+  input(name: string, type: number, dims: readonly (number | string)[]): string {
     this.#graph.message(11, valueInfo(name, type, dims));
     return name;
   }
 
   /** Declares a float32 output of the graph, which holds `value`. */
-  output(value: string, name: string, dims: readonly number[]): void {
+  output(value: string, name: string, dims: readonly (number | string)[]): void {
     this.#graph.message(1, nodeProto("Identity", [value], [name], {}));
     this.#graph.message(12, valueInfo(name, FLOAT, dims));
   }
@@ -61,6 +71,17 @@ export class GraphWriter {
     const tensor = new Message().int(2, FLOAT).text(8, name);
     for (const dim of dims) tensor.int(1, dim);
     this.#graph.message(5, tensor.bytes(9, new Uint8Array(Float32Array.from(values).buffer)));
+    return name;
+  }
+
+  /** Adds a float32 tensor whose numbers lie in another file, beside the graph's, and returns its name. */
+  external(name: string, dims: readonly number[], place: ExternalPlace): string {
+    const tensor = new Message().int(2, FLOAT).text(8, name).int(14, EXTERNAL);
+    for (const dim of dims) tensor.int(1, dim);
+    for (const [key, value] of Object.entries(place)) {
+      tensor.message(13, new Message().text(1, key).text(2, String(value)));
+    }
+    this.#graph.message(5, tensor);
     return name;
   }
 
@@ -99,9 +120,12 @@ function attributeProto(name: string, value: Attribute): Message {
   return attribute.int(20, ints);
 }
 
-function valueInfo(name: string, type: number, dims: readonly number[]): Message {
+function valueInfo(name: string, type: number, dims: readonly (number | string)[]): Message {
   const shape = new Message();
-  for (const dim of dims) shape.message(1, new Message().int(1, dim));
+  for (const dim of dims) {
+    const axis = new Message();
+    shape.message(1, typeof dim === "number" ? axis.int(1, dim) : axis.text(2, dim));
+  }
   const tensor = new Message().int(1, type).message(2, shape);
   return new Message().text(1, name).message(2, new Message().message(1, tensor));
 }

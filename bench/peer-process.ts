@@ -1,4 +1,5 @@
-// The conversation with peers/peer.py: JSON lines over its standard input and output, one process for a whole suite.
+// The conversation with peers/peer.py and peers/peer.mjs: JSON lines over standard input and output, one process for a whole
+// suite.
 
 import { spawn, spawnSync } from "node:child_process";
 import type { ChildProcessWithoutNullStreams } from "node:child_process";
@@ -10,7 +11,7 @@ import type { Interface } from "node:readline";
 import type { Sample, Side } from "./harness.ts";
 import { root } from "./machine.ts";
 
-/** What peer.py answers; only `peer` when it was asked to prepare. */
+/** What a peer's program answers; only `peer` when it was asked to prepare. */
 export interface Answer {
   readonly ms: number;
   readonly peer: string;
@@ -31,8 +32,34 @@ export type TaskArguments = Readonly<Record<string, string | number>>;
 
 const FOLDER = path.join(root, "bench", "peers");
 const SCRIPT = path.join(FOLDER, "peer.py");
-const SETUP =
-  "run `node bench/peers/setup.mjs`, or name a Python that has them in PATCHCLAMP_PYTHON";
+const SETUP = "run `node bench/peers/setup.mjs`";
+
+type Command = readonly [program: string, ...args: string[]];
+
+/** A program that has peers: how to start it, and what to do when it cannot be. */
+export interface PeerProgram {
+  /** Undefined where it is not set up. */
+  readonly command: () => Command | undefined;
+  readonly setup: string;
+}
+
+/** The peers that are Python packages. */
+export const PYTHON: PeerProgram = {
+  command: () => {
+    const python = peerPython();
+    return python === undefined ? undefined : [python, SCRIPT];
+  },
+  setup: `${SETUP}, or name a Python that has them in PATCHCLAMP_PYTHON`,
+};
+
+/** The peers that are npm packages. */
+export const NODE: PeerProgram = {
+  command: () =>
+    existsSync(path.join(FOLDER, "node_modules"))
+      ? [process.execPath, "--expose-gc", path.join(FOLDER, "peer.mjs")]
+      : undefined,
+  setup: SETUP,
+};
 
 /** The Python that has the peers: PATCHCLAMP_PYTHON, or the environment that setup.mjs makes; else undefined. */
 export function peerPython(): string | undefined {
@@ -48,43 +75,50 @@ export type PeerOffer =
   | { readonly name: string; readonly side: Side }
   | { readonly name: string; readonly side?: undefined; readonly reason: string };
 
-/** A Python process that does tasks on request. */
+/** A process that does tasks on request. */
 export class PeerProcess {
+  readonly #program: PeerProgram;
   #child: ChildProcessWithoutNullStreams | undefined;
   #lines: Interface | undefined;
   #answers: AsyncIterator<string> | undefined;
 
+  /** @param program - what the peers are packages of. Default: Python */
+  constructor(program: PeerProgram = PYTHON) {
+    this.#program = program;
+  }
+
   /**
    * Makes a task ready: its libraries imported, its models built.
    *
-   * @param task - a task of peer.py, or `module:task` of a file beside it
+   * @param task - `module:task` of a file beside the program, or a task of peer.py
    * @param fallbackName - what to call the peer when it cannot speak for itself
    */
   async offer(task: string, fallbackName: string, args: TaskArguments = {}): Promise<PeerOffer> {
-    const python = peerPython();
-    if (python === undefined) {
-      return { name: fallbackName, reason: `${fallbackName} is not set up: ${SETUP}` };
+    const { setup } = this.#program;
+    const command = this.#program.command();
+    if (command === undefined) {
+      return { name: fallbackName, reason: `${fallbackName} is not set up: ${setup}` };
     }
     try {
-      const { peer } = await this.#ask(python, { task, args, onlyPrepare: true });
-      return { name: peer, side: async () => sampleOf(await this.#ask(python, { task, args })) };
+      const { peer } = await this.#ask(command, { task, args, onlyPrepare: true });
+      return { name: peer, side: async () => sampleOf(await this.#ask(command, { task, args })) };
     } catch (error) {
       const why = error instanceof Error ? error.message : String(error);
-      return { name: fallbackName, reason: `${fallbackName} failed (${why}): ${SETUP}` };
+      return { name: fallbackName, reason: `${fallbackName} failed (${why}): ${setup}` };
     }
   }
 
-  async #ask(python: string, request: Request): Promise<Answer> {
-    this.#start(python);
+  async #ask(command: Command, request: Request): Promise<Answer> {
+    this.#start(command);
     this.#child!.stdin.write(`${JSON.stringify(request)}\n`);
     const { value, done } = await this.#answers!.next();
-    if (done === true) throw new Error(`${python} ended without an answer to ${request.task}`);
+    if (done === true) throw new Error(`${command[0]} ended without an answer to ${request.task}`);
     return parseAnswer(value);
   }
 
-  #start(python: string): void {
+  #start([program, ...args]: Command): void {
     if (this.#child !== undefined) return;
-    const child = spawn(python, [SCRIPT], { stdio: "pipe" });
+    const child = spawn(program, args, { stdio: "pipe" });
     const lines = createInterface({ input: child.stdout });
     // A program that is not there gives no lines; whoever waits for one must hear of it.
     child.once("error", () => lines.close());

@@ -22,6 +22,8 @@ const SUITES: Readonly<Record<string, () => Promise<Suite>>> = {
   load: async () => (await import("./suites/load.ts")).load(),
   ssm: async () => (await import("./suites/ssm.ts")).ssm(),
   moe: async () => (await import("./suites/moe.ts")).moe(),
+  generate: async () => (await import("./suites/generate.ts")).generate(),
+  values: async () => (await import("./suites/values.ts")).values(),
 };
 
 process.exitCode = await main(process.argv.slice(2));

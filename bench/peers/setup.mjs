@@ -1,4 +1,5 @@
-// Makes bench/peers/.venv with the pinned peers, or checks the Python that PATCHCLAMP_PYTHON names.
+// Makes bench/peers/.venv with the pinned peers, or checks the Python that PATCHCLAMP_PYTHON names; and installs the peers from npm
+// in bench/peers/node_modules. Their install scripts are not run: what they bring is complete without.
 //
 //   node bench/peers/setup.mjs
 
@@ -88,6 +89,18 @@ function install() {
   return false;
 }
 
+function installPackages() {
+  const isWindows = process.platform === "win32";
+  const { status } = spawnSync(isWindows ? "npm.cmd" : "npm", ["ci", "--ignore-scripts"], {
+    cwd: folder,
+    stdio: "inherit",
+    shell: isWindows,
+  });
+  if (status !== 0)
+    console.error("The peers from npm cannot be installed; its own message is above.");
+  return status === 0;
+}
+
 const named = process.env["PATCHCLAMP_PYTHON"] ?? "";
-const isReady = named === "" ? install() : check(named);
+const isReady = [named === "" ? install() : check(named), installPackages()].every(Boolean);
 process.exitCode = isReady ? 0 : 1;

@@ -115,7 +115,7 @@ export const steerLearn = command({
   formats: ["safetensors", "html", "json"],
   examples: [
     "steer learn --pairs demo-report/mood-pairs.jsonl --prompts demo-report/sad-beginnings.txt --words smiled laughed wonderful --out mood.safetensors --out mood.html",
-    'steer learn --positive "Mira found her kite." "Tomo was happy." --negative "Mira lost her kite." "Tomo was sad." --prompt "Ivy was sad." --match "smile|laugh"',
+    'steer learn --positive "Sam found his doll. Vera helped Sam." "Paul fixed the lamp. Paul was glad." --negative "Sam lost his doll. Vera pushed Sam." "Paul broke the lamp. Paul was upset." --prompt "Zoe was sad about the game." --words happy smiled laughed',
   ],
   run: async (call) => {
     const { host, operands, note } = call;
