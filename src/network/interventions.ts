@@ -154,6 +154,7 @@ export class Woven {
   }
 }
 
-function asSet(given: Steering): InterventionSet {
+/** A set, from whatever steers. */
+export function asSet(given: Steering): InterventionSet {
   return interventionSet("interventions" in given ? given : { interventions: [given] });
 }

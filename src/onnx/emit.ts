@@ -9,8 +9,8 @@ import type { Node, Tensor } from "../tensor/tensor.ts";
 import type { InitializerForm, NodeForm, PortForm } from "./proto.ts";
 import { encodeModel } from "./proto.ts";
 
-/** The newest opset whose kernels WebGPU covers best. */
-const OPSET = 21;
+/** Operator sets of what is written: the newest of ONNX's own whose kernels WebGPU covers best. */
+export const OPSETS = { "": 21, "com.microsoft": 1 } as const;
 
 /** A graph as an ONNX model. */
 export interface Emitted {
@@ -70,7 +70,7 @@ export function emitGraph(graph: Graph, options: EmitOptions): Emitted {
     : [];
   return {
     bytes: encodeModel({
-      opsets: { "": OPSET, "com.microsoft": 1 },
+      opsets: OPSETS,
       nodes: writer.nodes,
       initializers: [...writer.initializers.values()],
       inputs,
@@ -81,6 +81,41 @@ export function emitGraph(graph: Graph, options: EmitOptions): Emitted {
     outputs,
     positions: writer.positions,
   };
+}
+
+/** A graph as ONNX nodes and constants, for who writes the model around them. */
+export interface GraphParts {
+  readonly nodes: readonly NodeForm[];
+  readonly constants: readonly InitializerForm[];
+  /** Leaves whose bytes lie beside the model, by the names of their constants. */
+  readonly baked: ReadonlyMap<string, Tensor>;
+  /** Names of the graph's outputs. */
+  readonly outputs: readonly string[];
+}
+
+/**
+ * Writes the nodes of a graph.
+ *
+ * @param names - of the graph's inputs
+ */
+export function graphParts(
+  graph: Graph,
+  names: ReadonlyMap<Tensor, string>,
+  device: Device,
+): GraphParts {
+  const writer = new Writer(device, bakedLeaves(graph));
+  for (const input of graph.inputs) writer.define(input, { onnxName: names.get(input)! });
+  writer.read(graph);
+  for (const [i, node] of graph.nodes.entries()) writer.lower(node, i);
+  const taken = new Set(names.values());
+  const outputs = graph.outputs.map((output) => {
+    const { onnxName } = writer.find(output);
+    const name = taken.has(onnxName) ? writer.copy(onnxName) : onnxName;
+    taken.add(name);
+    return name;
+  });
+  const constants = [...writer.initializers.values()];
+  return { nodes: writer.nodes, constants, baked: writer.baked, outputs };
 }
 
 function port(name: string, { shape, dtype }: Tensor): PortForm {

@@ -23,11 +23,11 @@ export interface InitializerForm {
   readonly bytes: Uint8Array | "external";
 }
 
-/** A graph input or output. A shape of `"sequence"` declares a sequence of float tensors. */
+/** A graph input or output; a text is a size that is known when it runs. A shape of `"sequence"` declares a sequence of float tensors. */
 export interface PortForm {
   readonly name: string;
   readonly onnxType: number;
-  readonly shape: readonly number[] | "sequence";
+  readonly shape: readonly (number | string)[] | "sequence";
 }
 
 /** A graph. Where it is the body of a node, it also reads what the graph around it has made before. */
@@ -134,11 +134,11 @@ function initializerParts({ name, onnxType, shape, bytes }: InitializerForm): Wr
 }
 
 function portParts({ name, onnxType, shape }: PortForm): Write[] {
-  const element = (sizes: readonly number[] | undefined): Write[] => [
+  const size = (one: number | string): Write =>
+    message(1, typeof one === "number" ? integer(1, one) : text(2, one));
+  const element = (sizes: readonly (number | string)[] | undefined): Write[] => [
     integer(1, onnxType),
-    ...(sizes === undefined
-      ? []
-      : [message(2, ...sizes.map((size) => message(1, integer(1, size))))]),
+    ...(sizes === undefined ? [] : [message(2, ...sizes.map(size))]),
   ];
   const type =
     shape === "sequence"
