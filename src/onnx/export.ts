@@ -56,7 +56,9 @@ export async function exportGraph(
     if (isSame(all.map(({ bytes }) => bytes))) constants.push(await withBytes(constant, parts[0]!));
     else making.define(constant.name, sizesOf(where, all, sizes));
   }
+  const read = new Set([...parts[0]!.nodes.flatMap((node) => node.inputs), ...parts[0]!.outputs]);
   for (const [i, { leaf, name }] of named[0]!.data.entries()) {
+    if (!read.has(name)) continue; // it lies in the graph under another name
     const leaves = named.map((own) => own.data[i]!.leaf);
     const data = await Promise.all([...new Set(leaves)].map(async (own) => own.value!.read()));
     if (isSame(data.map(bytesOf))) constants.push(initializer(name, leaf, data[0]!));
