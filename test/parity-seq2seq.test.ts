@@ -3,7 +3,7 @@
 import { describe, expect, test } from "vitest";
 
 import { openSeq2Seq } from "../src/checkpoints/open-seq2seq.ts";
-import type { GeneratedToken } from "../src/network/generate.ts";
+import type { GeneratedToken } from "../src/network/open-row.ts";
 import type { Seq2SeqInput } from "../src/network/seq2seq-input.ts";
 import type { Seq2SeqNetwork } from "../src/network/seq2seq.ts";
 import type { Tensor } from "../src/runtime/index.ts";

@@ -52,13 +52,13 @@ test.each(Object.values(ENTRIES))(
 
 test("patchclamp exports these names", () => {
   expect(names(".")).toMatchInlineSnapshot(
-    `"AudioNetwork EncoderNetwork LanguageNetwork Network ONNX_TYPE Pass PatchClampError Rng Seq2SeqNetwork Tensor TextStream VisionLanguageNetwork VisionNetwork account allOps applyChatTemplate arange architectures argmax argmin asTensor avgPool broadcastTo buildNetwork causalMask checkInvariants checkpoint clip collect compile concat configure conv1d conv2d cumsum customGradient defineNetwork directoryFiles dropout evaluate everyLayerAndHead everyLayerAndPosition expertCounts eye float16Codec full gather gelu gpt2Family gradients groupedLinear hubFiles identity int8Codec jacobian jvp layerNorm linear llamaFamily loadAny loadAudio loadEncoder loadNetwork loadSeq2Seq loadVision loadVisionLanguage logSoftmax logSumExp logitLens matmul max maxPool mean memoryFiles min noise oneHot ones openAudio openEncoder openFolder openNetwork openSeq2Seq openVision organisms pickedFiles printGraph rand randn randomNormal randomUniform reshape rmsNorm saveAs saveNetwork scan scatterAdd scatterAddAlongAxis slice softmax sort splitSeed stack stopGradient straightThrough sum switchExperts takeAlongAxis tensor topK transpose tril triu turn variance where zeros"`,
+    `"AudioNetwork EncoderNetwork LanguageNetwork Network ONNX_TYPE Pass PatchClampError PromptCache Rng Seq2SeqNetwork Tensor TextStream VisionLanguageNetwork VisionNetwork WEIGHT_FORMS account allOps applyChatTemplate arange architectures argmax argmin asTensor avgPool broadcastTo buildNetwork causalMask checkInvariants checkpoint clip collect compile concat configure conv1d conv2d cumsum customGradient defineNetwork dequantise directoryFiles doseCurve dropout evaluate everyLayerAndHead everyLayerAndPosition expertCounts eye float16Codec full gather gelu gpt2Family gradients groupedLinear hubFiles identity inGroups int8Codec isQuantised jacobian judged jvp layerNorm learnDirection learnSteering linear llamaFamily loadAny loadAudio loadEncoder loadNetwork loadSeq2Seq loadVision loadVisionLanguage logSoftmax logSumExp logitLens matches matmul max maxPool mean memoryFiles min noise oneHot ones openAudio openEncoder openFolder openNetwork openSeq2Seq openVision organisms ownTexts packedParts pickedFiles preference prepacked prepackedPart printGraph quantisationLoss quantise rand randn randomNormal randomUniform reshape rmsNorm saveAs saveNetwork scan scatterAdd scatterAddAlongAxis slice softmax sort splitSeed stack stopGradient storedBytes straightThrough sum switchExperts takeAlongAxis tensor topK transpose tril triu turn variance where zeros"`,
   );
 });
 
 test("patchclamp/tensor exports these names", () => {
   expect(names("./tensor")).toMatchInlineSnapshot(
-    `"ONNX_TYPE Tensor account allOps arange argmax argmin asTensor avgPool broadcastTo causalMask checkpoint clip collect compile concat configure conv1d conv2d cumsum customGradient dropout evaluate eye float16Codec full gather gelu gradients groupedLinear identity int8Codec jacobian jvp layerNorm linear logSoftmax logSumExp matmul max maxPool mean min noise oneHot ones printGraph rand randn randomNormal randomUniform reshape rmsNorm saveAs scan scatterAdd scatterAddAlongAxis slice softmax sort splitSeed stack stopGradient straightThrough sum takeAlongAxis tensor topK transpose tril triu turn variance where zeros"`,
+    `"ONNX_TYPE Tensor account allOps arange argmax argmin asTensor avgPool broadcastTo causalMask checkpoint clip collect compile concat configure conv1d conv2d cumsum customGradient dequantise dropout evaluate eye float16Codec full gather gelu gradients groupedLinear identity inGroups int8Codec jacobian jvp layerNorm linear logSoftmax logSumExp matmul max maxPool mean min noise oneHot ones packedParts prepacked prepackedPart printGraph rand randn randomNormal randomUniform reshape rmsNorm saveAs scan scatterAdd scatterAddAlongAxis slice softmax sort splitSeed stack stopGradient straightThrough sum takeAlongAxis tensor topK transpose tril triu turn variance where zeros"`,
   );
 });
 
@@ -70,13 +70,13 @@ test("patchclamp/nn exports these names", () => {
 
 test("patchclamp/values exports these names", () => {
   expect(names("./values")).toMatchInlineSnapshot(
-    `"adapter adapterScaling adapterSchema addDirections combined conditionSchema cosine describe describeAdapter describeCondition describeSet doseCurveSchema editOf fromPyvene intervention interventionSchema interventionSet interventionSetSchema loadInterventions meanDirection mergeAdapter networkHash normOf normaliseDirection originOf orthogonalise placesOf planInterventions planRows probe probeSchema probeScore readAdapter readControlVector readInterventions readPeft readProbe saveInterventions scaleDirection stepPlaces toPyvene whereSchema writeAdapter writeControlVector writeInterventions writePeft writeProbe"`,
+    `"adapter adapterScaling adapterSchema addDirections combined conditionSchema cosine decodeDictionary describe describeAdapter describeCondition describeCurve describeSet dictionary dictionarySchema dictionarySizes doseCurveSchema editOf encodeDictionary featureDirection featureIntervention fromPyvene intervention interventionSchema interventionSet interventionSetSchema isGate isPhase loadInterventions meanDirection mergeAdapter networkHash normOf normaliseDirection originOf orthogonalise placesOf planInterventions planRows probe probeSchema probeScore readAdapter readControlVector readDictionary readInterventions readPeft readProbe readSaeLens saveInterventions scaleDirection stepPlaces toPyvene whereSchema writeAdapter writeControlVector writeDictionary writeInterventions writePeft writeProbe writeSaeLens"`,
   );
 });
 
 test("patchclamp/report exports these names", () => {
   expect(names("./report")).toMatchInlineSnapshot(
-    `"bars claims figure figureTable heatmap isFigure lines printReport report reportPage table text textPairs theme toJson tokenGrid"`,
+    `"bars claims doseCurveSection figure figureTable heatmap isFigure lines printReport report reportPage table text textPairs theme toJson tokenGrid"`,
   );
 });
 

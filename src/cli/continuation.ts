@@ -1,7 +1,7 @@
 // What a network writes after prompts, with how likely it found it.
 
 import { PatchClampError } from "../core/errors.ts";
-import type { GeneratedToken } from "../network/generate.ts";
+import type { GeneratedToken } from "../network/open-row.ts";
 import type { LanguageGenerateOptions, LanguageNetwork } from "../network/language.ts";
 import type { Alternative } from "../network/sampling/likelihood.ts";
 import { tokenLabel } from "../network/tokenizer.ts";

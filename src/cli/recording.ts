@@ -4,7 +4,7 @@
 import { PatchClampError } from "../core/errors.ts";
 import { plural } from "../core/text.ts";
 import type { TensorToStore } from "../checkpoints/safetensors.ts";
-import type { GeneratedToken } from "../network/generate.ts";
+import type { GeneratedToken } from "../network/open-row.ts";
 import type { LanguageNetwork } from "../network/language.ts";
 import { selectSites } from "../network/sites.ts";
 import { table } from "../report/index.ts";

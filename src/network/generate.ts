@@ -1,19 +1,15 @@
 // Generation: picks tokens from what a `Reader` predicts, and says what they add to the text.
 
 import { PatchClampError } from "../core/errors.ts";
-import type { Tensor } from "../tensor/tensor.ts";
 import type { Edits } from "./network.ts";
 import type { DecoderConfig, TokenBatch } from "./prompt.ts";
-import type { PassResult } from "./pass.ts";
-import { lookUpNext } from "./prompt-lookup.ts";
-import type { Beginning, ReadPlace } from "./reader.ts";
+import { draftFor, openRows, predictionsOf, write } from "./open-row.ts";
+import type { GeneratedToken, OpenRow, WritingForm } from "./open-row.ts";
+import type { Beginning } from "./reader.ts";
 import { Reader } from "./reader.ts";
 import { promptsOfRows } from "./repeat-rows.ts";
-import { checkedEnds, RowText } from "./row-text.ts";
 import { biasById } from "./sampling/bias.ts";
-import type { Likelihood } from "./sampling/likelihood.ts";
-import { likelihood } from "./sampling/likelihood.ts";
-import type { Sampler, SamplingOptions } from "./sampling.ts";
+import type { SamplingOptions } from "./sampling.ts";
 import { inRange, sampler } from "./sampling.ts";
 import type { SiteSpace } from "./sites.ts";
 import { selectSites } from "./sites.ts";
@@ -50,29 +46,6 @@ export interface GenerateOptions extends SamplingOptions {
   capture?: string | readonly string[];
   /** Ends the generation with an `ABORTED` error. */
   signal?: AbortSignal;
-}
-
-/** What was recorded in the pass that predicted a token. */
-interface Seen {
-  /**
-   * The whole prompt at step 0, one position afterwards, and the whole text again where a token more changes earlier positions (some
-   * rotary scalings for long texts). Rows are those of the batch: prompts at step 0, continuations afterwards. Sites of an encoder are
-   * there at step 0 only.
-   */
-  readonly activations: Readonly<Record<string, Tensor>>;
-  /** What the rows and positions of `activations` are, [row][pos]; null at padding. Empty where nothing is captured. */
-  readonly places: readonly (readonly (ReadPlace | null)[])[];
-}
-
-/** One new token; its likelihood is that of the network's own logits, before biases, penalties, temperature and cuts. */
-export interface GeneratedToken extends Likelihood, Seen {
-  /** Which continuation it belongs to: the number of its prompt, unless prompts have several. */
-  readonly row: number;
-  /** How many new tokens came before it in its row. */
-  readonly step: number;
-  readonly id: number;
-  /** What it adds to the text; empty for a network without a tokenizer. */
-  readonly text: string;
 }
 
 /** What generation needs of a network. */
@@ -136,67 +109,6 @@ export async function* generate(
   }
 }
 
-/** What a pass predicts for a row, at a column counted from the last, which is 1. */
-type Predicted = (row: number, back: number) => { logits: Float32Array; logTotal: number };
-
-async function predictionsOf({ logits, logTotal }: PassResult, rows: number): Promise<Predicted> {
-  const [batch, columns, dVocab] = logits.shape as [number, number, number];
-  const all = (await logits.data()) as Float32Array;
-  const totals = (await logTotal.data()) as Float32Array;
-  return (row, back) => {
-    // a prompt predicts for all its continuations
-    const at = Math.floor((row * batch) / rows) * columns + columns - back;
-    return { logits: all.subarray(at * dVocab, (at + 1) * dVocab), logTotal: totals[at]! };
-  };
-}
-
-/** How rows are written, and what was seen in the pass that predicts. */
-interface WritingForm {
-  readonly pick: Sampler;
-  readonly stop: ReadonlySet<number>;
-  readonly maxTokens: number;
-  readonly logProbabilities: number;
-}
-
-/**
- * Writes what a pass predicts.
- *
- * @yields a token, and one more for each that was drafted right, as far as their texts are certain
- */
-function* write(
-  row: OpenRow,
-  predicted: Predicted,
-  { pick, stop, maxTokens, logProbabilities: count, seen }: WritingForm & { readonly seen: Seen },
-): Generator<GeneratedToken> {
-  const { written, drafted, text } = row;
-  const read = 1 + drafted.length;
-  for (let i = 0; i < read; i++) {
-    row.kept = i + 1;
-    const { logits, logTotal } = predicted(row.row, read - i);
-    const id = pick(logits, row);
-    const step = written.push(id) - 1;
-    if (stop.has(id)) {
-      row.isDone = true;
-      yield* text.end();
-      return;
-    }
-    const isLast = step + 1 === maxTokens;
-    const likely = likelihood(logits, { id, logTotal, count });
-    const told = text.add({ row: row.row, step, id, ...likely, ...seen }, isLast);
-    row.isDone = isLast || text.isEnded;
-    yield* told;
-    if (row.isDone || drafted[i] !== id) return;
-  }
-}
-
-/** Drafts what a row may go on with; of a row that is done, the last token is read again and forgotten. */
-function draftFor(row: OpenRow, drafts: number, maxTokens: number): void {
-  const { prompt, written, isDone } = row;
-  const most = isDone ? 0 : Math.min(drafts, maxTokens - written.length - 1);
-  row.drafted = most > 0 ? lookUpNext([...prompt, ...written], most) : [];
-  row.kept = isDone ? 0 : 1;
-}
-
 /**
  * Joins what was generated to one text a row.
  *
@@ -213,35 +125,6 @@ export async function textsOf(
   void net.tokenizer; // throws where there is none
   for await (const { row, text } of tokens) texts.set(row, (texts.get(row) ?? "") + text);
   return promptsOfRows(prompts, count).map((_, row) => texts.get(row) ?? "");
-}
-
-/** A row that is being written. */
-interface OpenRow {
-  readonly row: number;
-  /** Its prompt's tokens, without padding. */
-  readonly prompt: readonly number[];
-  readonly written: number[];
-  /** Tokens that were read after the last one that is written, in case they come. */
-  drafted: readonly number[];
-  /** How many of the tokens that the last pass read stay. */
-  kept: number;
-  readonly text: RowText<Omit<GeneratedToken, "text">>;
-  isDone: boolean;
-}
-
-function openRows(net: Writer, { ids, lengths }: TokenBatch, options: GenerateOptions): OpenRow[] {
-  const ends = checkedEnds(options);
-  const needsText = ends.stopStrings.length > 0 || ends.stopAtJson;
-  const tokenizer = needsText || net.hasTokenizer ? net.tokenizer : undefined;
-  return promptsOfRows(ids.length, options.count ?? 1).map((of, row) => ({
-    row,
-    prompt: ids[of]!.slice(ids[of]!.length - lengths[of]!),
-    written: [],
-    drafted: [],
-    kept: 0,
-    text: new RowText(tokenizer, ends),
-    isDone: false,
-  }));
 }
 
 function aborted(rows: readonly OpenRow[], signal: AbortSignal): PatchClampError {

@@ -32,7 +32,8 @@ export {
   type ExpertCountOptions,
   type ExpertSwitches,
 } from "./experts.ts";
-export type { GeneratedToken, GenerateOptions } from "./generate.ts";
+export type { GenerateOptions } from "./generate.ts";
+export type { GeneratedToken } from "./open-row.ts";
 export { EncoderNetwork, type EmbedOptions } from "./encoder.ts";
 export type { EncoderConfig, EncoderInput } from "./encoder-input.ts";
 export { Seq2SeqNetwork } from "./seq2seq.ts";

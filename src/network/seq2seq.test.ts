@@ -6,7 +6,8 @@ import { openSeq2Seq } from "../checkpoints/open-seq2seq.ts";
 import { wordTokenizerConfig, wordTokenizerJson } from "../checkpoints/tokenizer/word-tokenizer.ts";
 import { memoryFiles } from "../core/files.ts";
 import type { Files } from "../core/files.ts";
-import type { GenerateOptions, GeneratedToken } from "./generate.ts";
+import type { GenerateOptions } from "./generate.ts";
+import type { GeneratedToken } from "./open-row.ts";
 import type { Seq2SeqInput } from "./seq2seq-input.ts";
 import type { Seq2SeqNetwork } from "./seq2seq.ts";
 

@@ -2,7 +2,8 @@
 
 import type { Tree } from "../core/tree.ts";
 import type { Tensor } from "../tensor/tensor.ts";
-import type { GenerateOptions, GeneratedToken } from "./generate.ts";
+import type { GenerateOptions } from "./generate.ts";
+import type { GeneratedToken } from "./open-row.ts";
 import { generate, textsOf } from "./generate.ts";
 import type { Inputs } from "./network.ts";
 import { Network } from "./network.ts";

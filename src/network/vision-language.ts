@@ -3,7 +3,8 @@
 import type { Tree } from "../core/tree.ts";
 import { zeros } from "../runtime/index.ts";
 import type { Tensor } from "../tensor/tensor.ts";
-import type { GenerateOptions, GeneratedToken } from "./generate.ts";
+import type { GenerateOptions } from "./generate.ts";
+import type { GeneratedToken } from "./open-row.ts";
 import { generate, textsOf } from "./generate.ts";
 import { imagePixels } from "./images.ts";
 import type { Images } from "./images.ts";
