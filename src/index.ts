@@ -15,6 +15,7 @@ export {
 } from "./checkpoints/load.ts";
 export { openAudio } from "./checkpoints/open-audio.ts";
 export { openEncoder } from "./checkpoints/open-encoder.ts";
+export { openOnnx, type OpenOnnxOptions } from "./checkpoints/open-onnx.ts";
 export { openSeq2Seq } from "./checkpoints/open-seq2seq.ts";
 export { openVision } from "./checkpoints/open-vision.ts";
 export { applyChatTemplate, type ChatMessage, type ChatOptions } from "./checkpoints/chat/chat.ts";
@@ -26,10 +27,12 @@ export {
   loadAudio,
   loadEncoder,
   loadNetwork,
+  loadOnnx,
   loadSeq2Seq,
   loadVision,
   loadVisionLanguage,
   type AnyNetwork,
   type LoadNetworkOptions,
+  type LoadOnnxOptions,
 } from "./organisms/load-network.ts";
 export { organisms } from "./organisms/catalog.ts";

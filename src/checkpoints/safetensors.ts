@@ -1,6 +1,13 @@
 import { PatchClampError } from "../core/errors.ts";
 import type { Files } from "../core/files.ts";
-import { bytesPerElement, decode, decodeInto, encode, isWidened, storedDtypes } from "../core/dtypes.ts";
+import {
+  bytesPerElement,
+  decode,
+  decodeInto,
+  encode,
+  isWidened,
+  storedDtypes,
+} from "../core/dtypes.ts";
 import type { StoredDtype, TensorData } from "../core/dtypes.ts";
 import { headerLength, parseHeader } from "./header.ts";
 

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 
-import { memoryFiles, readJson } from "./files.ts";
+import { memoryFiles, readJson, writeParts } from "./files.ts";
 
 test("a memory folder gives back what was written, and lists only what lies directly in it", async () => {
   const files = memoryFiles({ "b.txt": "two", "sub/c.txt": "three" });
@@ -73,4 +73,15 @@ test("a text without an end among many quotes is refused at once", async () => {
   await expect(readJson("loadNetwork", files, "config.json")).rejects.toThrow("is not JSON");
   // a search from each quote takes minutes
   expect(performance.now() - start).toBeLessThan(5000);
+});
+
+test("parts that follow one another become one file, also where a folder takes only wholes", async () => {
+  const files = memoryFiles();
+  const room = new Uint8Array(2);
+  // the same memory again and again, as a copy uses it
+  async function* parts(): AsyncGenerator<Uint8Array> {
+    for (const byte of [1, 2, 3]) yield room.fill(byte);
+  }
+  await writeParts(files, "a", parts());
+  expect(await files.read("a")).toEqual(Uint8Array.of(1, 1, 2, 2, 3, 3));
 });

@@ -24,6 +24,29 @@ export interface Files {
   ) => Promise<Uint8Array>;
   /** Replaces or creates the file as a whole: a reader sees the old bytes or the new ones, nothing between. */
   readonly write: (path: string, bytes: Uint8Array) => Promise<void>;
+  /**
+   * As `write`, from parts that follow one another, for files larger than memory. A part is written before the next is asked for.
+   * `writeParts` below serves folders without it.
+   */
+  readonly writeParts?: (path: string, parts: AsyncIterable<Uint8Array>) => Promise<void>;
+}
+
+/** Replaces or creates a file from parts that follow one another; where a folder takes only wholes, they are put together first. */
+export async function writeParts(
+  files: Files,
+  path: string,
+  parts: AsyncIterable<Uint8Array>,
+): Promise<void> {
+  if (files.writeParts !== undefined) return files.writeParts(path, parts);
+  const all: Uint8Array[] = [];
+  for await (const part of parts) all.push(part.slice());
+  const bytes = new Uint8Array(all.reduce((sum, { length }) => sum + length, 0));
+  let at = 0;
+  for (const part of all) {
+    bytes.set(part, at);
+    at += part.length;
+  }
+  return files.write(path, bytes);
 }
 
 /**

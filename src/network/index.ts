@@ -48,6 +48,9 @@ export type {
   VisionLanguageConfig,
   VisionLanguageInput,
 } from "./vision-language-input.ts";
+export { OnnxNetwork } from "./onnx/onnx-network.ts";
+export type { OnnxInput, OnnxPort } from "./onnx/onnx-inputs.ts";
+export type { Recognised } from "./onnx/recognise.ts";
 export { AudioNetwork } from "./audio.ts";
 export type { AudioConfig, AudioInput } from "./audio-input.ts";
 export { PromptCache, type PromptCacheOptions } from "./prompt-cache.ts";

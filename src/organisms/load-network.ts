@@ -5,6 +5,8 @@ import type { LoadOptions } from "../checkpoints/load.ts";
 import { openNetwork } from "../checkpoints/load.ts";
 import { openAudio } from "../checkpoints/open-audio.ts";
 import { openEncoder } from "../checkpoints/open-encoder.ts";
+import type { OpenOnnxOptions } from "../checkpoints/open-onnx.ts";
+import { openOnnx } from "../checkpoints/open-onnx.ts";
 import { openSeq2Seq } from "../checkpoints/open-seq2seq.ts";
 import { openVision } from "../checkpoints/open-vision.ts";
 import { openVisionLanguage } from "../checkpoints/open-vision-language.ts";
@@ -14,6 +16,7 @@ import { readJson } from "../core/files.ts";
 import type { AudioNetwork } from "../network/audio.ts";
 import type { EncoderNetwork } from "../network/encoder.ts";
 import type { LanguageNetwork } from "../network/language.ts";
+import type { OnnxNetwork } from "../network/onnx/onnx-network.ts";
 import type { Seq2SeqNetwork } from "../network/seq2seq.ts";
 import type { VisionLanguageNetwork } from "../network/vision-language.ts";
 import type { VisionNetwork } from "../network/vision.ts";
@@ -104,8 +107,29 @@ export async function loadVisionLanguage(
   return openVisionLanguage(files, ownOptions(place, options));
 }
 
+/** Options of `loadOnnx`. */
+export type LoadOnnxOptions = OpenOnnxOptions & PlaceOptions;
+
+/**
+ * Opens an ONNX model: every value in it is a site.
+ *
+ * @param place - the path of an ONNX file (in a browser its URL), or `hf:org/name:FILE.onnx` for a file of a repository
+ * @throws PatchClampError `BAD_INPUT` when the place names no ONNX file, and what `findPlace` and `openOnnx` throw
+ */
+export async function loadOnnx(place: string, options: LoadOnnxOptions = {}): Promise<OnnxNetwork> {
+  const { hub, ...rest } = options;
+  const { files, file } = await findPlace(place, hub === undefined ? {} : { hub });
+  if (file?.endsWith(".onnx") === true) return openOnnx(files, file, { name: place, ...rest });
+  throw new PatchClampError("BAD_INPUT", {
+    where: "loadOnnx",
+    problem: `${place} names no ONNX file.`,
+    fix: "give the path of a file that ends in .onnx.",
+  });
+}
+
 /** A network of any kind; `kind` says which. */
 export type AnyNetwork =
+  | { readonly kind: "onnx"; readonly network: OnnxNetwork }
   | { readonly kind: "decoder"; readonly network: LanguageNetwork }
   | { readonly kind: "encoder"; readonly network: EncoderNetwork }
   | { readonly kind: "seq2seq"; readonly network: Seq2SeqNetwork }
@@ -125,6 +149,8 @@ export async function loadAny(
 ): Promise<AnyNetwork> {
   const own = ownOptions(place, options);
   const { files, file } = await findPlace(place, options);
+  if (file?.endsWith(".onnx") === true)
+    return { kind: "onnx", network: await openOnnx(files, file, { name: place }) };
   if (file !== undefined) return { kind: "decoder", network: await loadNetwork(place, options) };
   const config = await readJson("loadAny", files, "config.json");
   const { kind } = await familyOf("loadAny", files.name, config);
@@ -151,8 +177,10 @@ async function filesAt(where: string, place: string, options: LoadNetworkOptions
   if (file === undefined) return files;
   throw new PatchClampError("UNSUPPORTED", {
     where,
-    problem: `${place} is a GGUF file, of which only networks that predict the next token are read.`,
-    fix: "open it with loadNetwork, or give a folder in Hugging Face layout.",
+    problem: file.endsWith(".onnx")
+      ? `${place} is an ONNX file, which says what is computed and not what it is for.`
+      : `${place} is a GGUF file, of which only networks that predict the next token are read.`,
+    fix: `open it with ${file.endsWith(".onnx") ? "loadOnnx" : "loadNetwork"}, or give a folder in Hugging Face layout.`,
   });
 }
 

@@ -1,4 +1,4 @@
-// What a place names: an organism that comes with the package, a repository of a model hub, a GGUF file, or a folder.
+// What a place names: an organism that comes with the package, a repository of a model hub, a GGUF or ONNX file, or a folder.
 
 import type { HubOptions } from "../checkpoints/hub/hub.ts";
 import type { CheckpointSource } from "../checkpoints/load.ts";
@@ -18,15 +18,15 @@ export interface PlaceOptions {
 export interface Place {
   /** Called as the place is. */
   readonly files: Files;
-  /** The one file of them that is meant, for GGUF. */
+  /** The one file of them that is meant, for GGUF and ONNX. */
   readonly file?: string | undefined;
 }
 
 /**
  * Finds what a place names. Nothing is read yet but, of a hub, what there is.
  *
- * @param place - `organism:NAME`; `hf:org/name` or `hf:org/name@revision`, with `:FILE.gguf` behind it for one file of it; the path of
- * a GGUF file; or a folder in Hugging Face layout (in a browser its URL)
+ * @param place - `organism:NAME`; `hf:org/name` or `hf:org/name@revision`, with `:FILE.gguf` or `:FILE.onnx` behind it for one file of it; the
+ * path of a GGUF or ONNX file; or a folder in Hugging Face layout (in a browser its URL)
  * @throws PatchClampError `UNKNOWN_NAME` when there is no such organism, and what `hubFiles` throws
  */
 export async function findPlace(place: string, options: PlaceOptions = {}): Promise<Place> {
@@ -41,7 +41,7 @@ export async function findPlace(place: string, options: PlaceOptions = {}): Prom
     const { hubFiles } = await import("../checkpoints/hub/hub.ts");
     return { files: await hubFiles(repository, hub), file };
   }
-  const [, folder = ".", name] = /^(?:(.*)[/\\])?([^/\\]+\.gguf)$/.exec(place) ?? [];
+  const [, folder = ".", name] = /^(?:(.*)[/\\])?([^/\\]+\.(?:gguf|onnx))$/.exec(place) ?? [];
   return name === undefined
     ? { files: openFolder(place) }
     : { files: openFolder(folder), file: name };
@@ -58,6 +58,13 @@ export async function openPlace(
 ): Promise<CheckpointSource> {
   const { files, file } = await findPlace(place, options);
   if (file === undefined) return openSource(files);
+  if (file.endsWith(".onnx")) {
+    throw new PatchClampError("UNSUPPORTED", {
+      where: "loadNetwork",
+      problem: `${place} is an ONNX file, which says what is computed and not what it is for.`,
+      fix: "open it with loadOnnx.",
+    });
+  }
   const { openGguf } = await import("../checkpoints/gguf/gguf.ts");
   return openGguf(files, file);
 }

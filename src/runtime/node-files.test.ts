@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 
+import { writeParts } from "../core/files.ts";
 import { nodeFiles } from "./node-files.ts";
 
 let folder: string;
@@ -76,4 +77,17 @@ test("a write that fails leaves no temporary file", async () => {
   await files.write("sub/b", Uint8Array.of(1));
   await expect(files.write("sub", Uint8Array.of(1))).rejects.toThrow(/EISDIR|ENOTEMPTY|EEXIST/);
   expect(await readdir(folder)).toEqual(["a", "sub"]);
+});
+
+test("parts are written one after the other, and a file whose parts fail is not there", async () => {
+  const room = new Uint8Array(2);
+  async function* parts(fails: boolean): AsyncGenerator<Uint8Array> {
+    for (const byte of [1, 2]) yield room.fill(byte);
+    if (fails) throw new Error("no more");
+  }
+  const files = nodeFiles(folder);
+  await writeParts(files, "sub/parts", parts(false));
+  expect([...(await files.read("sub/parts"))]).toEqual([1, 1, 2, 2]);
+  await expect(writeParts(files, "sub/broken", parts(true))).rejects.toThrow("no more");
+  expect(await readdir(join(folder, "sub"))).toEqual(["parts"]);
 });

@@ -1,4 +1,4 @@
-import { mkdir, open, readdir, readFile, rename, rm, stat } from "node:fs/promises";
+import { mkdir, open, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
 import type { FileHandle } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
 
@@ -70,10 +70,14 @@ export function nodeFiles(folder: string): Files {
         return bytes;
       }),
     write: (path, bytes) => replaceFile(locate(path), bytes),
+    writeParts: (path, parts) => replaceFile(locate(path), parts),
   };
 }
 
-async function replaceFile(target: string, bytes: Uint8Array): Promise<void> {
+async function replaceFile(
+  target: string,
+  content: Uint8Array | AsyncIterable<Uint8Array>,
+): Promise<void> {
   await mkdir(dirname(target), { recursive: true });
   const temporary = join(
     dirname(target),
@@ -82,7 +86,7 @@ async function replaceFile(target: string, bytes: Uint8Array): Promise<void> {
   try {
     const file = await open(temporary, "wx");
     try {
-      await file.writeFile(bytes);
+      await writeFile(file, content);
       await file.sync();
     } finally {
       await file.close();

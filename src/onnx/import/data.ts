@@ -10,21 +10,50 @@ import type { ExternalData, OnnxTensor, OnnxType } from "../model.ts";
 /** Reads bytes that lie in a file beside the model. */
 export type ReadExternal = (data: ExternalData) => Promise<Uint8Array>;
 
-/** The type in which traced tensors hold an ONNX type: halves and doubles are computed as float32. */
-const HELD: Partial<Record<OnnxType, DType>> = {
-  float32: "float32",
-  float16: "float32",
-  bfloat16: "float32",
-  float64: "float32",
-  int8: "int8",
-  uint8: "uint8",
-  bool: "bool",
-  int16: "int32",
-  uint16: "int32",
-  int32: "int32",
-  uint32: "int64",
-  int64: "int64",
-  uint64: "int64",
+/** How elements lie in a file, and what they become. */
+interface Storage {
+  readonly dtype: DType;
+  /** Of an element. */
+  readonly bytes: number;
+  readonly read: (buffer: ArrayBufferLike, at: number, count: number) => TypedArray;
+}
+
+/** Types that traced tensors hold: halves and doubles are computed as float32, whole numbers as the next type that has them all. */
+const HELD: Partial<Record<OnnxType, Storage>> = {
+  float32: { dtype: "float32", bytes: 4, read: (...part) => new Float32Array(...part) },
+  float16: {
+    dtype: "float32",
+    bytes: 2,
+    read: (...part) => float16ToFloat32(new Uint16Array(...part)),
+  },
+  bfloat16: {
+    dtype: "float32",
+    bytes: 2,
+    read: (...part) => bfloat16ToFloat32(new Uint16Array(...part)),
+  },
+  float64: {
+    dtype: "float32",
+    bytes: 8,
+    read: (...part) => Float32Array.from(new Float64Array(...part)),
+  },
+  int8: { dtype: "int8", bytes: 1, read: (...part) => new Int8Array(...part) },
+  uint8: { dtype: "uint8", bytes: 1, read: (...part) => new Uint8Array(...part) },
+  bool: { dtype: "bool", bytes: 1, read: (...part) => new Uint8Array(...part) },
+  int16: { dtype: "int32", bytes: 2, read: (...part) => Int32Array.from(new Int16Array(...part)) },
+  uint16: {
+    dtype: "int32",
+    bytes: 2,
+    read: (...part) => Int32Array.from(new Uint16Array(...part)),
+  },
+  int32: { dtype: "int32", bytes: 4, read: (...part) => new Int32Array(...part) },
+  uint32: {
+    dtype: "int64",
+    bytes: 4,
+    read: (...part) => BigInt64Array.from(new Uint32Array(...part), BigInt),
+  },
+  int64: { dtype: "int64", bytes: 8, read: (...part) => new BigInt64Array(...part) },
+  // the largest of them, which nothing counts up to, are read as negative
+  uint64: { dtype: "int64", bytes: 8, read: (...part) => new BigInt64Array(...part) },
 };
 
 /**
@@ -34,7 +63,7 @@ const HELD: Partial<Record<OnnxType, DType>> = {
  */
 export function heldAs(where: string, type: OnnxType, what: string): DType {
   const held = HELD[type];
-  if (held !== undefined) return held;
+  if (held !== undefined) return held.dtype;
   throw new PatchClampError("UNSUPPORTED", {
     where,
     problem: `${what} holds ${type}, and values of that type are not computed here.`,
@@ -60,7 +89,8 @@ export async function leafOf(
   const dtype = heldAs(where, type, `the constant "${name}"`);
   const aval = { shape, dtype };
   if (data instanceof Uint8Array) return fromHost(decode(type, data), aval, name);
-  const load = async (): Promise<TypedArray> => {
+  const load = async (range?: readonly [start: number, end: number]): Promise<TypedArray> => {
+    if (range !== undefined) return decode(type, await read(partOf(data, type, range)));
     const bytes = await read(data);
     if (bytes.length === bytesOf(type, shape)) return decode(type, bytes);
     throw new PatchClampError("BAD_FILE", {
@@ -72,6 +102,15 @@ export async function leafOf(
   return bytesOf(type, shape) <= SMALL
     ? fromHost(await load(), aval, name)
     : fromSource(load, aval, name);
+}
+
+function partOf(
+  data: ExternalData,
+  type: OnnxType,
+  [start, end]: readonly [start: number, end: number],
+): ExternalData {
+  const { bytes } = HELD[type]!;
+  return { ...data, offset: data.offset + start * bytes, length: (end - start) * bytes };
 }
 
 /**
@@ -88,55 +127,14 @@ export function constantOf(where: string, { name, type, shape, data }: OnnxTenso
   });
 }
 
-const BYTES: Partial<Record<OnnxType, number>> = {
-  float32: 4,
-  float16: 2,
-  bfloat16: 2,
-  float64: 8,
-  int8: 1,
-  uint8: 1,
-  bool: 1,
-  int16: 2,
-  uint16: 2,
-  int32: 4,
-  uint32: 4,
-  int64: 8,
-  uint64: 8,
-};
-
 function bytesOf(type: OnnxType, shape: readonly number[]): number {
-  return sizeOf(shape) * BYTES[type]!;
+  return sizeOf(shape) * HELD[type]!.bytes;
 }
 
 /** Elements from little-endian bytes. */
 function decode(type: OnnxType, bytes: Uint8Array): TypedArray {
-  // typed arrays begin at multiples of their size
-  const { buffer } = bytes.byteOffset % 8 === 0 ? bytes : bytes.slice();
-  const at = buffer === bytes.buffer ? bytes.byteOffset : 0;
-  const count = bytes.length / BYTES[type]!;
-  switch (type) {
-    case "float32":
-      return new Float32Array(buffer, at, count);
-    case "float16":
-      return float16ToFloat32(new Uint16Array(buffer, at, count));
-    case "bfloat16":
-      return bfloat16ToFloat32(new Uint16Array(buffer, at, count));
-    case "float64":
-      return Float32Array.from(new Float64Array(buffer, at, count));
-    case "int8":
-      return new Int8Array(buffer, at, count);
-    case "uint8":
-    case "bool":
-      return new Uint8Array(buffer, at, count);
-    case "int16":
-      return Int32Array.from(new Int16Array(buffer, at, count));
-    case "uint16":
-      return Int32Array.from(new Uint16Array(buffer, at, count));
-    case "int32":
-      return new Int32Array(buffer, at, count);
-    case "uint32":
-      return BigInt64Array.from(new Uint32Array(buffer, at, count), BigInt);
-    default:
-      return new BigInt64Array(buffer, at, count);
-  }
+  const held = HELD[type]!;
+  // typed arrays begin at multiples of their size; slice() of a Buffer would not copy
+  const { buffer, byteOffset } = bytes.byteOffset % 8 === 0 ? bytes : new Uint8Array(bytes);
+  return held.read(buffer, byteOffset, bytes.length / held.bytes);
 }

@@ -1,11 +1,9 @@
 // Operators that work element by element.
 
+import { customGradient } from "../../tensor/control.ts";
 import { broadcastShapes } from "../../tensor/op.ts";
 import { full } from "../../tensor/ops/creation.ts";
 import type { DType, Tensor } from "../../tensor/tensor.ts";
-import { bitsOf, typeOf } from "../model.ts";
-import type { OnnxType } from "../model.ts";
-import { heldAs } from "./data.ts";
 import type { ImportContext, ImportHandler, ImportHandlers } from "./handler.ts";
 
 /** One input. Types that the traced op does not take are left to the node as it stands. */
@@ -27,12 +25,30 @@ function broadcast(
   { types = NUMBERS, result }: { readonly types?: readonly DType[]; readonly result?: DType } = {},
 ): ImportHandler {
   return (context) => {
-    const inputs = context.inputs.map((_, i) => context.input(i));
     const first = context.input(0);
+    const inputs = context.inputs.map((_, i) => aligned(context, first, context.input(i)));
     if (types.includes(first.dtype)) return inputs.slice(1).reduce(fn, first);
     const shape = broadcastShapes(context.opType, ...inputs.map((x) => x.shape));
-    return context.asItIs([{ shape, dtype: result ?? first.dtype }]);
+    return context.asItIs([{ shape, dtype: result ?? first.dtype }], { inputs, attributes: {} });
   };
+}
+
+/** In the first versions the axes of the second input may begin at any axis of the first. */
+function aligned({ opset, int }: ImportContext, x: Tensor, y: Tensor): Tensor {
+  const axis = opset < 7 ? int("axis", -1) : -1;
+  const missing = x.rank - axis - y.rank;
+  return axis < 0 || missing <= 0
+    ? y
+    : y.reshape([...y.shape, ...Array.from({ length: missing }, () => 1)]);
+}
+
+/** One input, which the node takes as it stands; `slope` is the derivative by x. */
+function withSlope(slope: (x: Tensor, y: Tensor) => Tensor): ImportHandler {
+  return ({ input, asItIs }) =>
+    customGradient(
+      (x) => asItIs([x], { inputs: [x] })[0]!,
+      ({ inputs: [x], output, cotangent }) => [cotangent.mul(slope(x!, output))],
+    )(input(0));
 }
 
 /** A node that has the shape and type of its first input, or says another type. */
@@ -43,44 +59,30 @@ const asItIs =
     return context.asItIs([{ shape, dtype: dtype ?? context.input(0).dtype }]);
   };
 
-/** Whole numbers are divided towards zero, as in C. */
-function pow(context: ImportContext): Tensor | readonly Tensor[] {
-  const [x, y] = [context.input(0), context.input(1)];
-  const exponent = y.size === 1 ? context.inputs[1]!.value?.data : undefined;
-  if (x.dtype !== "float32") {
-    return context.asItIs([{ shape: broadcastShapes("Pow", x.shape, y.shape), dtype: x.dtype }]);
-  }
-  // a known exponent has a simpler form, and a gradient where the base is negative
-  if (exponent !== undefined && y.rank <= x.rank) return x.pow(Number(exponent[0]));
-  return x.pow(y.cast("float32"));
-}
-
 /** a * x + b of the elements below 0, x of the others. */
 const belowZero = (x: Tensor, below: Tensor): Tensor => x.greater(0).where(x, below);
 
-/** A number as a tensor of a type. */
-const scalar = (value: number, dtype: DType): Tensor => full([], value, dtype);
-
-function cast(context: ImportContext, to: DType, isBool: boolean): Tensor {
-  const x = context.input(0);
-  if (x.dtype === to) return x;
-  return isBool && x.dtype !== "bool" ? x.notEqual(0) : x.cast(to);
+/** In the first versions a slope for every channel stands without the axes after it. */
+function prelu({ opset, input }: ImportContext): Tensor {
+  const [x, slope] = [input(0), input(1)];
+  const isChannels = opset < 7 && slope.rank === 1 && slope.size > 1 && x.rank > 2;
+  const spread = isChannels ? slope.reshape([-1, ...x.shape.slice(2).map(() => 1)]) : slope;
+  return belowZero(x, x.mul(spread));
 }
 
-function clip(context: ImportContext): Tensor | readonly Tensor[] {
-  const x = context.input(0);
-  const bound = (i: number, name: string): Tensor | number | undefined => {
-    if (context.opset < 11) return context.float(name, undefined);
-    const given = context.inputs[i];
-    return given?.value?.data === undefined ? given : Number(given.value.data[0]);
-  };
-  const [min, max] = [bound(1, "min"), bound(2, "max")];
-  if (x.dtype !== "float32") return context.asItIs([x]);
-  const isKnown = typeof min !== "object" && typeof max !== "object";
-  if (isKnown)
-    return x.clip({ ...(min === undefined ? {} : { min }), ...(max === undefined ? {} : { max }) });
-  const above = min === undefined ? x : x.maximum(min);
-  return max === undefined ? above : above.minimum(max);
+/** Nothing is dropped where nothing is trained. */
+function dropout({ input, inputs, known, hasOutput, refuse }: ImportContext): readonly Tensor[] {
+  const x = input(0);
+  const isTraining = inputs[2] !== undefined && known(2)?.[0] !== 0;
+  if (isTraining && known(1)?.[0] !== 0) throw refuse("drops values at random, as in training");
+  return hasOutput(1) ? [x, full(x.shape, 1, "bool")] : [x];
+}
+
+/** 0 near 0, and nearer to it by a bias elsewhere. */
+function shrunk({ input, float }: ImportContext): Tensor {
+  const [x, bias, bound] = [input(0), float("bias", 0), float("lambd", 0.5)];
+  const below = x.less(-bound).where(x.add(bias), 0);
+  return x.greater(bound).where(x.sub(bias), below);
 }
 
 export const elementwise: ImportHandlers = {
@@ -89,26 +91,24 @@ export const elementwise: ImportHandlers = {
   Sub: broadcast((x, y) => x.sub(y)),
   Mul: broadcast((x, y) => x.mul(y)),
   Div: broadcast((x, y) => x.div(y)),
-  Min: broadcast((x, y) => x.minimum(y), { types: ["float32"] }),
-  Max: broadcast((x, y) => x.maximum(y), { types: ["float32"] }),
+  Min: broadcast((x, y) => x.minimum(y)),
+  Max: broadcast((x, y) => x.maximum(y)),
   Sum: broadcast((x, y) => x.add(y)),
   Mean: (context) => {
     const inputs = context.inputs.map((_, i) => context.input(i));
     return inputs.reduce((x, y) => x.add(y)).div(inputs.length);
   },
-  Pow: pow,
-  Mod: asItIs(),
   Neg: unary((x) => x.neg(), NUMBERS),
   Exp: unary((x) => x.exp()),
   Log: unary((x) => x.log()),
   Sqrt: unary((x) => x.sqrt()),
   Reciprocal: unary((x) => x.reciprocal()),
-  Abs: unary((x) => x.abs()),
+  Abs: unary((x) => x.abs(), NUMBERS),
   Sign: unary((x) => x.sign()),
   Erf: unary((x) => x.erf()),
   Sin: unary((x) => x.sin()),
   Cos: unary((x) => x.cos()),
-  Tan: unary((x) => x.sin().div(x.cos())),
+  Tan: withSlope((_, y) => y.square().add(1)),
   Tanh: unary((x) => x.tanh()),
   Sigmoid: unary((x) => x.sigmoid()),
   Softplus: unary((x) => x.softplus()),
@@ -117,16 +117,16 @@ export const elementwise: ImportHandlers = {
   Floor: unary((x) => x.floor()),
   Round: unary((x) => x.round()),
   Ceil: unary((x) => x.neg().floor().neg()),
-  Sinh: unary((x) => x.exp().sub(x.neg().exp()).div(2)),
-  Cosh: unary((x) => x.exp().add(x.neg().exp()).div(2)),
-  Asin: asItIs(),
-  Acos: asItIs(),
-  Atan: asItIs(),
-  Asinh: asItIs(),
-  Acosh: asItIs(),
-  Atanh: unary((x) => x.add(1).div(x.neg().add(1)).log().mul(0.5)),
+  Sinh: withSlope((_, y) => y.square().add(1).sqrt()),
+  Cosh: withSlope((x) => x.exp().sub(x.neg().exp()).div(2)),
+  Asin: withSlope((x) => x.square().neg().add(1).rsqrt()),
+  Acos: withSlope((x) => x.square().neg().add(1).rsqrt().neg()),
+  Atan: withSlope((x) => x.square().add(1).reciprocal()),
+  Asinh: withSlope((x) => x.square().add(1).rsqrt()),
+  Acosh: withSlope((x) => x.square().sub(1).rsqrt()),
+  Atanh: withSlope((x) => x.square().neg().add(1).reciprocal()),
   LeakyRelu: unary((x, { float }) => belowZero(x, x.mul(float("alpha", 0.01)))),
-  PRelu: broadcast((x, slope) => belowZero(x, x.mul(slope)), { types: ["float32"] }),
+  PRelu: prelu,
   Elu: unary((x, { float }) => belowZero(x, x.minimum(0).exp().sub(1).mul(float("alpha", 1)))),
   // the constants are those of the specification
   Selu: unary((x, { float }) => {
@@ -139,22 +139,29 @@ export const elementwise: ImportHandlers = {
     return belowZero(x, x.minimum(0).div(alpha).exp().sub(1).mul(alpha));
   }),
   ThresholdedRelu: unary((x, { float }) => x.greater(float("alpha", 1)).where(x, 0)),
-  Shrink: asItIs(),
+  Shrink: shrunk,
   HardSigmoid: unary((x, { float }) =>
     x.mul(float("alpha", 0.2)).add(float("beta", 0.5)).clip({ min: 0, max: 1 }),
   ),
   HardSwish: unary((x) => x.mul(x.div(6).add(0.5).clip({ min: 0, max: 1 }))),
   Swish: unary((x, { float }) => x.mul(x.mul(float("alpha", 1)).sigmoid())),
+  SwiGLU: ({ input, float }) =>
+    input(0)
+      .mul(input(0).mul(float("alpha", 1)).sigmoid())
+      .mul(input(1)),
   Mish: unary((x) => x.mul(x.softplus().tanh())),
   Gelu: unary((x, { text }) =>
     x.gelu({ approximate: text("approximate", "none") === "tanh" ? "tanh" : "none" }),
   ),
   "com.microsoft.Gelu": unary((x) => x.gelu()),
-  "com.microsoft.FastGelu": ({ input, inputs }) =>
-    (inputs[1] === undefined ? input(0) : input(0).add(inputs[1])).gelu({ approximate: "tanh" }),
-  "com.microsoft.BiasGelu": ({ input }) => input(0).add(input(1)).gelu(),
+  "com.microsoft.FastGelu": ({ input, inputs, name }) =>
+    (inputs[1] === undefined
+      ? input(0)
+      : name("pre_activation", input(0).add(inputs[1]))
+    ).gelu({ approximate: "tanh" }),
+  "com.microsoft.BiasGelu": ({ input, name }) =>
+    name("pre_activation", input(0).add(input(1))).gelu(),
   "com.microsoft.QuickGelu": unary((x, { float }) => x.mul(x.mul(float("alpha", 1.702)).sigmoid())),
-  Clip: clip,
   Equal: broadcast((x, y) => x.equal(y), { types: [...NUMBERS, "bool"], result: "bool" }),
   Less: broadcast((x, y) => x.less(y), { result: "bool" }),
   LessOrEqual: broadcast((x, y) => x.lessEqual(y), { result: "bool" }),
@@ -169,15 +176,5 @@ export const elementwise: ImportHandlers = {
   BitwiseAnd: asItIs(),
   BitwiseOr: asItIs(),
   BitwiseXor: asItIs(),
-  BitwiseNot: asItIs(),
-  BitShift: asItIs(),
-  Where: ({ input }) => input(0).where(input(1), input(2)),
-  Cast: (context) => {
-    const type: OnnxType = typeOf(context.int("to", 1)) ?? "string";
-    if (bitsOf(type) < 8) throw context.refuse(`makes ${type} of its input`);
-    return cast(context, heldAs(context.opType, type, "its output"), type === "bool");
-  },
-  CastLike: (context) => cast(context, context.input(1).dtype, context.input(1).dtype === "bool"),
-  // nothing is dropped where nothing is trained
-  Dropout: ({ input }) => [input(0), scalar(1, "bool").broadcastTo(input(0).shape)],
+  Dropout: dropout,
 };

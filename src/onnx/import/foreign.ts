@@ -1,11 +1,12 @@
 // Nodes that ONNX Runtime computes as they stand in the file.
 
+import { unreachable } from "../../core/errors.ts";
 import type { Op } from "../../tensor/op.ts";
 import { defineOp } from "../../tensor/op.ts";
 import type { OnnxAttr } from "../../tensor/op.ts";
 import type { Aval, Tensor } from "../../tensor/tensor.ts";
 import { applyMany } from "../../tensor/tensor.ts";
-import type { OnnxAttribute, OnnxNode } from "../model.ts";
+import type { OnnxAttribute } from "../model.ts";
 
 interface ForeignAttrs {
   readonly opType: string;
@@ -37,29 +38,37 @@ const foreignOp: Op<ForeignAttrs> = defineOp<ForeignAttrs>({
   ],
 });
 
-/** The outputs of a node that is run as it stands. */
+/** What ONNX Runtime is given in place of what the file says, where the two differ in form. */
+export interface ForeignForm {
+  /** With its domain, as in `com.microsoft.FastGelu`. */
+  readonly opType?: string;
+  readonly inputs?: readonly (Tensor | undefined)[];
+  /** In place of all that the node has. */
+  readonly attributes?: Readonly<Record<string, OnnxAttr>>;
+}
+
+/** The outputs of an operator of ONNX Runtime. Graphs are written in operator set 21, so the form must be the one it has there. */
 export function foreign(
-  { opType, domain, attributes }: OnnxNode,
+  opType: string,
   inputs: readonly (Tensor | undefined)[],
+  attributes: Readonly<Record<string, OnnxAttr>>,
   outputs: readonly Aval[],
 ): readonly Tensor[] {
-  const written = [...attributes].map(([name, value]) => [name, attrOf(value)] as const);
   return applyMany(
     foreignOp,
     inputs.filter((input) => input !== undefined),
     {
-      opType: domain === "" ? opType : `${domain}.${opType}`,
-      attributes: Object.fromEntries(written.filter(([, value]) => value !== undefined)) as Record<
-        string,
-        OnnxAttr
-      >,
+      opType,
+      attributes,
       given: inputs.map((input) => input !== undefined),
-      outputs,
+      // what tells tensors apart is no part of what the graph computes
+      outputs: outputs.map(({ shape, dtype }) => ({ shape, dtype })),
     },
   );
 }
 
-function attrOf(attribute: OnnxAttribute): OnnxAttr | undefined {
+/** An attribute of a file for a graph that is written; undefined for what cannot be written so. */
+export function attributeOf(attribute: OnnxAttribute): OnnxAttr | undefined {
   switch (attribute.kind) {
     case "int":
       return Number(attribute.value);
@@ -71,7 +80,13 @@ function attrOf(attribute: OnnxAttribute): OnnxAttr | undefined {
       return { floats: attribute.value };
     case "string":
       return attribute.value;
-    default:
+    case "tensor":
+    case "graph":
+    case "strings":
+    case "reference":
+    case "other":
       return undefined;
+    default:
+      return unreachable(attribute);
   }
 }

@@ -2,6 +2,7 @@
 
 import type { Aval, Tensor } from "../../tensor/tensor.ts";
 import type { OnnxAttribute, OnnxGraph, OnnxTensor } from "../model.ts";
+import type { ForeignForm } from "./foreign.ts";
 
 /** One node of an ONNX graph, while it is run through traced tensors. Its methods throw `PatchClampError`s that name the node. */
 export interface ImportContext {
@@ -30,12 +31,18 @@ export interface ImportContext {
   /** Runs the body of a node, which also sees the values around it. */
   readonly body: (graph: OnnxGraph, inputs: readonly Tensor[]) => readonly Tensor[];
   /**
+   * Names a value within the node and returns the value to go on with: `label` follows the name of the node's first output, as in
+   * `layer0_out/pattern`.
+   */
+  readonly name: (label: string, x: Tensor) => Tensor;
+  /**
    * The node as it stands, for operators that have no counterpart among the traced ones: ONNX Runtime computes it, and no gradient
    * flows through it.
    *
    * @param outputs - shapes and types of what it gives
+   * @param form - what differs from the file, such as an input that older operator sets have as an attribute
    */
-  readonly asItIs: (outputs: readonly Aval[]) => readonly Tensor[];
+  readonly asItIs: (outputs: readonly Aval[], form?: ForeignForm) => readonly Tensor[];
   /** The error that this node has something which is not supported. */
   readonly refuse: (problem: string) => Error;
 }

@@ -1,8 +1,9 @@
 // Numbers that are known before a graph runs: shapes, axes, indices. They follow from constants by the ops' plain-loop references.
 
+import { unreachable } from "../../core/errors.ts";
 import type { NumberArray } from "../../tensor/op.ts";
-import { isLeaf } from "../../tensor/leaf.ts";
-import type { Tensor } from "../../tensor/tensor.ts";
+import { fromHost, isLeaf } from "../../tensor/leaf.ts";
+import type { Aval, Tensor, TypedArray } from "../../tensor/tensor.ts";
 
 /** Elements above which nothing is folded: shapes and index lists are short, weights are not. */
 const MOST = 4096;
@@ -36,5 +37,41 @@ function fold(x: Tensor): readonly number[] | undefined {
     given.push({ shape: input.shape, data: own });
   }
   const result = op.reference(given, attrs)[x.index];
-  return x.dtype === "float32" ? result?.map(Math.fround) : result?.map(Math.trunc);
+  if (x.dtype === "float32") return result?.map(Math.fround);
+  // what is divided by zero is left to the runtime
+  return result?.every(Number.isFinite) === true
+    ? Array.from(hostData(x, result.map(Math.trunc)) as ArrayLike<number | bigint>, Number)
+    : undefined;
+}
+
+/** Numbers that are known as a tensor with data. */
+export function knownTensor(numbers: readonly number[], aval: Aval): Tensor {
+  return fromHost(hostData(aval, numbers), aval);
+}
+
+const LARGEST = 2n ** 63n - 1n;
+
+/** The whole number of 64 bits that is nearest: the largest of them is none that a number can be. */
+function int64(value: number): bigint {
+  const whole = BigInt(value);
+  return whole > LARGEST ? LARGEST : whole < -LARGEST ? -LARGEST - 1n : whole;
+}
+
+function hostData({ dtype }: Aval, numbers: readonly number[]): TypedArray {
+  switch (dtype) {
+    case "float32":
+      return Float32Array.from(numbers);
+    case "int64":
+      return BigInt64Array.from(numbers, int64);
+    case "int32":
+      return Int32Array.from(numbers);
+    case "int8":
+      return Int8Array.from(numbers);
+    case "float16":
+    case "uint8":
+    case "bool":
+      return Uint8Array.from(numbers);
+    default:
+      return unreachable(dtype);
+  }
 }

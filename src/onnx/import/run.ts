@@ -1,13 +1,12 @@
 // Runs an ONNX graph through traced tensors, node by node: every value has a name, so every value is a site.
 
 import { PatchClampError } from "../../core/errors.ts";
-import { fromHost } from "../../tensor/leaf.ts";
-import type { Tensor, TypedArray } from "../../tensor/tensor.ts";
+import type { Tensor } from "../../tensor/tensor.ts";
 import type { OnnxAttribute, OnnxFunction, OnnxGraph, OnnxModel, OnnxNode } from "../model.ts";
-import { foreign } from "./foreign.ts";
-import type { ImportContext, ImportHandlers } from "./handler.ts";
-import { knownNumbers } from "./known.ts";
+import { contextOf, keyOf } from "./context.ts";
+import type { ImportHandlers } from "./handler.ts";
 import { constantOf } from "./data.ts";
+import { knownNumbers, knownTensor } from "./known.ts";
 
 /** Names a value of the graph and returns the value to go on with. */
 export type NameValue = (name: string, x: Tensor) => Tensor;
@@ -20,6 +19,15 @@ export interface RunForm {
   /** Sees the values of the main graph; those of bodies and of operators that the model defines are not named. */
   readonly tap: NameValue;
 }
+
+/** Elements that a value may have: of float32, 8 GiB. */
+const MOST_ELEMENTS = 2 ** 31 - 1;
+
+/** Nodes that are run, those of bodies once for every step. */
+const MOST_NODES = 250_000;
+
+/** Bodies and defined operators within one another. */
+const DEEPEST = 32;
 
 /** Values by name, in a graph and in those around it. */
 class Scope {
@@ -54,32 +62,47 @@ export function runModel(
 ): readonly Tensor[] {
   const scope = new Scope();
   for (const [name, value] of given) scope.define(name, value);
-  const run = new Run(model, form);
+  const functions = model.functions.map((fn) => [keyOf(fn.domain, fn.name), fn] as const);
+  const run = new Run(form, model.opsets, new Map(functions));
   run.nodes(model.graph.nodes, scope, form.tap);
   return model.graph.outputs.map(({ name }) => run.made(scope, name, "the model"));
+}
+
+/** What a run has come to, with all that runs within it: a small file can ask for endless work. */
+interface Progress {
+  nodes: number;
+  depth: number;
 }
 
 class Run {
   readonly #form: RunForm;
   readonly #opsets: ReadonlyMap<string, number>;
   readonly #functions: ReadonlyMap<string, OnnxFunction>;
-  readonly #model: OnnxModel;
+  readonly #progress: Progress;
 
-  constructor(model: OnnxModel, form: RunForm, opsets = model.opsets) {
-    this.#model = model;
+  constructor(
+    form: RunForm,
+    opsets: ReadonlyMap<string, number>,
+    functions: ReadonlyMap<string, OnnxFunction>,
+    progress: Progress = { nodes: 0, depth: 0 },
+  ) {
     this.#form = form;
     this.#opsets = opsets;
-    this.#functions = new Map(model.functions.map((fn) => [keyOf(fn.domain, fn.name), fn]));
+    this.#functions = functions;
+    this.#progress = progress;
   }
 
   nodes(nodes: readonly OnnxNode[], scope: Scope, tap?: NameValue): void {
     for (const node of nodes) {
-      const results = this.#node(node, scope);
+      const results = this.#node(node, scope, tap);
       for (const [i, name] of node.outputs.entries()) {
         if (name === "") continue;
         const result = results[i];
-        if (result === undefined)
-          throw this.#refuse(node, `gives only ${results.length} outputs here`);
+        if (result === undefined) throw this.#refuse(node, `gives no output ${i} here`);
+        if (result.size > MOST_ELEMENTS) {
+          const shape = result.shape.join(", ");
+          throw this.#refuse(node, `makes [${shape}], which is more than a value may hold`);
+        }
         const value = settled(result);
         scope.define(name, tap === undefined ? value : tap(name, value));
       }
@@ -97,7 +120,9 @@ class Run {
     });
   }
 
-  #node(node: OnnxNode, scope: Scope): readonly Tensor[] {
+  #node(node: OnnxNode, scope: Scope, tap: NameValue | undefined): readonly (Tensor | undefined)[] {
+    if (++this.#progress.nodes > MOST_NODES)
+      throw this.#refuse(node, `comes after ${MOST_NODES} others, and no more are run`);
     const inputs = node.inputs.map((name) =>
       name === "" ? undefined : this.made(scope, name, titleOf(node)),
     );
@@ -106,7 +131,15 @@ class Run {
     if (defined !== undefined) return this.#call(defined, node, inputs);
     const handler = this.#form.handlers[key];
     if (handler === undefined) throw this.#refuse(node, "is of an operator that is not known here");
-    const result = handler(this.#context(node, inputs, scope));
+    const name = node.outputs.find((output) => output !== "") ?? node.name;
+    const context = contextOf(node, inputs, {
+      where: this.#form.where,
+      opset: this.#opsets.get(node.domain) ?? 1,
+      name: (label, x) => tap?.(`${name}/${label}`, x) ?? x,
+      body: (graph, given) => this.#within(node, () => this.#body(graph, given, scope)),
+      refuse: (problem) => this.#refuse(node, problem),
+    });
+    const result = handler(context);
     return Array.isArray(result) ? (result as readonly Tensor[]) : [result as Tensor];
   }
 
@@ -115,68 +148,38 @@ class Run {
     fn: OnnxFunction,
     node: OnnxNode,
     inputs: readonly (Tensor | undefined)[],
-  ): readonly Tensor[] {
+  ): readonly (Tensor | undefined)[] {
     const scope = new Scope();
+    const missing = new Set<string>();
     for (const [i, name] of fn.inputs.entries()) {
       const input = inputs[i];
-      if (input !== undefined) scope.define(name, input);
+      if (input === undefined) missing.add(name);
+      else scope.define(name, input);
     }
     const attributes = new Map([...fn.defaults, ...node.attributes]);
     const opsets = fn.opsets.size === 0 ? this.#opsets : fn.opsets;
-    const run = new Run(this.#model, this.#form, opsets);
-    run.nodes(
-      fn.nodes.map((inner) => withAttributes(inner, attributes)),
-      scope,
-    );
-    return fn.outputs.map((name) => run.made(scope, name, `the operator ${fn.name}`));
+    const run = new Run(this.#form, opsets, this.#functions, this.#progress);
+    return this.#within(node, () => {
+      run.nodes(
+        fn.nodes.map((inner) => withinCall(inner, attributes, missing)),
+        scope,
+      );
+      return fn.outputs.map((name, i) =>
+        (node.outputs[i] ?? "") === ""
+          ? undefined
+          : run.made(scope, name, `the operator ${fn.name}`),
+      );
+    });
   }
 
-  #context(node: OnnxNode, inputs: readonly (Tensor | undefined)[], scope: Scope): ImportContext {
-    const refuse = (problem: string): PatchClampError => this.#refuse(node, problem);
-    const attribute = (name: string): OnnxAttribute | undefined => node.attributes.get(name);
-    const read = <K extends OnnxAttribute["kind"]>(
-      name: string,
-      kind: K,
-    ): Extract<OnnxAttribute, { kind: K }> | undefined => {
-      const found = attribute(name);
-      if (found === undefined || found.kind === kind)
-        return found as Extract<OnnxAttribute, { kind: K }> | undefined;
-      throw refuse(`has the attribute "${name}" as ${found.kind}, not as ${kind}`);
-    };
-    const input = (i: number): Tensor => {
-      const found = inputs[i];
-      if (found === undefined) throw refuse(`lacks its input ${i}`);
-      return found;
-    };
-    return {
-      opType: node.opType,
-      opset: this.#opsets.get(node.domain) ?? 1,
-      inputs,
-      outputCount: node.outputs.length,
-      hasOutput: (i) => (node.outputs[i] ?? "") !== "",
-      input,
-      known: (i) => {
-        if (inputs[i] === undefined) return undefined;
-        const numbers = knownNumbers(inputs[i]);
-        if (numbers !== undefined) return numbers;
-        throw refuse(
-          `takes its input ${i} from values, and it must be known before the graph runs`,
-        );
-      },
-      attribute,
-      int: (name, otherwise) => {
-        const found = read(name, "int");
-        return found === undefined ? otherwise : Number(found.value);
-      },
-      float: (name, otherwise) => read(name, "float")?.value ?? otherwise,
-      text: (name, otherwise) => read(name, "string")?.value ?? otherwise,
-      ints: (name) => read(name, "ints")?.value.map(Number),
-      floats: (name) => read(name, "floats")?.value,
-      constant: (data) => constantOf(this.#form.where, data),
-      body: (graph, given) => this.#body(graph, given, scope),
-      asItIs: (outputs) => foreign(node, inputs, outputs),
-      refuse,
-    };
+  /** Runs what lies within a node. */
+  #within<T>(node: OnnxNode, fn: () => T): T {
+    if (this.#progress.depth === DEEPEST)
+      throw this.#refuse(node, `lies more than ${DEEPEST} deep in others`);
+    this.#progress.depth++;
+    const result = fn();
+    this.#progress.depth--;
+    return result;
   }
 
   #body(graph: OnnxGraph, given: readonly Tensor[], outer: Scope): readonly Tensor[] {
@@ -204,27 +207,22 @@ class Run {
 function settled(x: Tensor): Tensor {
   if (x.value !== undefined || x.dtype === "float32" || x.dtype === "float16") return x;
   const numbers = knownNumbers(x);
-  return numbers === undefined ? x : fromHost(hostData(x, numbers), x);
+  return numbers === undefined ? x : knownTensor(numbers, x);
 }
 
-function hostData({ dtype }: Tensor, numbers: readonly number[]): TypedArray {
-  if (dtype === "int64") return BigInt64Array.from(numbers, (n) => BigInt(n));
-  if (dtype === "int32") return Int32Array.from(numbers);
-  return dtype === "int8" ? Int8Array.from(numbers) : Uint8Array.from(numbers);
-}
-
-/** A node of a defined operator with the attributes of the call where it refers to them. */
-function withAttributes(node: OnnxNode, given: ReadonlyMap<string, OnnxAttribute>): OnnxNode {
+/** A node of a defined operator with the attributes of the call where it refers to them, and without inputs that the call leaves out. */
+function withinCall(
+  node: OnnxNode,
+  given: ReadonlyMap<string, OnnxAttribute>,
+  missing: ReadonlySet<string>,
+): OnnxNode {
   const attributes = new Map<string, OnnxAttribute>();
   for (const [name, value] of node.attributes) {
     const own = value.kind === "reference" ? given.get(value.value) : value;
     if (own !== undefined) attributes.set(name, own);
   }
-  return { ...node, attributes };
-}
-
-function keyOf(domain: string, opType: string): string {
-  return domain === "" ? opType : `${domain}.${opType}`;
+  const inputs = node.inputs.map((name) => (missing.has(name) ? "" : name));
+  return { ...node, attributes, inputs };
 }
 
 function titleOf({ name, opType, domain }: OnnxNode): string {

@@ -1,0 +1,41 @@
+// The operators that imported graphs may have, group by group.
+
+import { attentions } from "./attention.ts";
+import { control } from "./control.ts";
+import { convolutions } from "./convolution.ts";
+import { elementwise } from "./elementwise.ts";
+import type { ImportHandlers } from "./handler.ts";
+import { linear } from "./linear.ts";
+import { reduce } from "./reduce.ts";
+import { normalise } from "./normalise.ts";
+import { indexing } from "./indexing.ts";
+import { losses } from "./losses.ts";
+import { making } from "./making.ts";
+import { numbers } from "./numbers.ts";
+import { order } from "./order.ts";
+import { pieces } from "./pieces.ts";
+import { refusals } from "./refusals.ts";
+import { resample } from "./resample.ts";
+import { shapes } from "./shapes.ts";
+import { signal } from "./signal.ts";
+
+/** Handlers of all operators. */
+export const importHandlers: ImportHandlers = {
+  ...elementwise,
+  ...numbers,
+  ...control,
+  ...linear,
+  ...convolutions,
+  ...attentions,
+  ...reduce,
+  ...normalise,
+  ...shapes,
+  ...making,
+  ...pieces,
+  ...indexing,
+  ...order,
+  ...losses,
+  ...resample,
+  ...signal,
+  ...refusals,
+};

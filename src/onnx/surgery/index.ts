@@ -1,0 +1,11 @@
+export { surgery } from "./surgery.ts";
+export type { ModelPlace, SplitModel, Surgery } from "./surgery.ts";
+export type { Bake } from "./bake.ts";
+export type { Dim, Shape } from "./shapes/dim.ts";
+export type { Saved } from "./save.ts";
+export type { StripOptions } from "./strip.ts";
+export type { GraphValue, NodeLabel } from "./values.ts";
+export type { ConstantData, LowRank } from "./weights.ts";
+export type { WeightLayout } from "./layout.ts";
+export type { FloatType, Numbers } from "./numbers.ts";
+export { checkedLocation } from "./location.ts";
