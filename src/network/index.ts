@@ -33,6 +33,7 @@ export {
   type ExpertSwitches,
 } from "./experts.ts";
 export type { GenerateOptions } from "./generate.ts";
+export { bestOf, type BestOptions, type RankedContinuation } from "./best.ts";
 export type { GeneratedToken } from "./open-row.ts";
 export { EncoderNetwork, type EmbedOptions } from "./encoder.ts";
 export type { EncoderConfig, EncoderInput } from "./encoder-input.ts";
