@@ -34,6 +34,8 @@ export interface NetworkDefinition<Given> {
   readonly example: () => Given;
   /** Why a standard site does not exist here, by its name without the block. */
   readonly absent?: Readonly<Record<string, string>>;
+  /** Other names of sites, such as those that a file has for them. */
+  readonly aliases?: ReadonlyMap<string, string>;
   /** What sites are, by their names (with `{i}` for the block), where they are not what the standard name means. */
   readonly meanings?: SiteMeanings;
 }
@@ -182,6 +184,7 @@ export class Network<Given = Inputs> {
       network: this.name,
       sites: new Set(this.sites().map(({ name }) => name)),
       absent: this.definition.absent,
+      aliases: this.definition.aliases,
     };
     return this.#space;
   }

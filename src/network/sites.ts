@@ -227,6 +227,8 @@ export interface SiteSpace {
   readonly sites: ReadonlySet<string>;
   /** Why a standard site does not exist here, by its name without the block. */
   readonly absent?: Readonly<Record<string, string>> | undefined;
+  /** Other names of sites that this network alone has. */
+  readonly aliases?: ReadonlyMap<string, string> | undefined;
 }
 
 /**
@@ -251,7 +253,7 @@ export function selectSites(
   }
   const picked = new Set<string>();
   for (const pattern of patterns) {
-    const name = canonicalName(pattern, space.sites);
+    const name = canonicalName(space.aliases?.get(pattern) ?? pattern, space.sites);
     const matches = space.sites.has(name) ? [name] : [...space.sites].filter(dottedGlob(name));
     if (matches.length === 0) throw unknownSite(where, space, pattern, name);
     for (const match of matches) picked.add(match);

@@ -54,7 +54,8 @@ export function preparedInputs(
   ports: readonly OnnxPort[],
   given: OnnxInput,
 ): Inputs {
-  const names = ports.map(({ name }) => name);
+  const taken = ports.filter(({ name }) => name !== SWITCH);
+  const names = taken.map(({ name }) => name);
   const unknown = Object.keys(given).find((name) => !names.includes(name));
   if (unknown !== undefined) {
     const near = nearest(unknown, names);
@@ -65,13 +66,13 @@ export function preparedInputs(
     });
   }
   const inputs: Record<string, Tensor> = {};
-  for (const port of ports) {
+  for (const port of taken) {
     const own = given[port.name];
     if (own === undefined) continue;
     inputs[port.name] = typed(own, port.dtype);
     checkShape(network, port, inputs[port.name]!.shape);
   }
-  for (const port of ports) inputs[port.name] ??= followed(network, port, inputs);
+  for (const port of taken) inputs[port.name] ??= followed(network, port, inputs);
   return inputs;
 }
 
@@ -98,28 +99,35 @@ function checkShape(network: string, { name, shape }: OnnxPort, got: readonly nu
   });
 }
 
+/** Which inputs are what in text models: by the ends of the names that transformers gives them. */
+const TOKENS = /(?:input_ids|inputs_embeds)$/;
+const MASK = /attention_mask$/;
+const PAST = /^past|cache(?:_|\b)/;
+const SWITCH = "use_cache_branch";
+
 /** An input that follows from the others. */
-function followed(network: string, { name, dtype, shape }: OnnxPort, inputs: Inputs): Tensor {
-  const tokens = inputs["input_ids"] ?? inputs["inputs_embeds"] ?? inputs["decoder_input_ids"];
-  const sizes = tokens?.shape.slice(0, 2) as [number, number] | undefined;
-  if (sizes !== undefined) {
-    if (/attention_mask$/.test(name)) return full(sizes, 1, dtype);
-    if (/token_type_ids$/.test(name)) return full(sizes, 0, dtype);
-    if (/position_ids$/.test(name)) {
-      const row = Array.from({ length: sizes[1] }, (_, i) => i);
+function followed(network: string, port: OnnxPort, inputs: Inputs): Tensor {
+  const { name, dtype, shape } = port;
+  const tokens = Object.entries(inputs).find(([own]) => TOKENS.test(own) && sharesSide(own, name));
+  const [batch, pos] = tokens?.[1].shape ?? [];
+  if (batch !== undefined && pos !== undefined) {
+    const past = pastLength(inputs);
+    if (MASK.test(name)) return full([batch, pos + past], 1, dtype);
+    if (name.endsWith("token_type_ids")) return full([batch, pos], 0, dtype);
+    if (name.endsWith("position_ids")) {
+      const row = Array.from({ length: pos }, (_, i) => past + i);
       return tensor(
-        Array.from({ length: sizes[0] }, () => row),
+        Array.from({ length: batch }, () => row),
         { dtype },
       );
     }
     // nothing is past: an axis of that name is empty
-    if (/^past|cache/.test(name) && shape !== undefined) {
-      const past = shape.map((size, axis) =>
-        typeof size === "number" ? size : axis === 0 ? sizes[0] : 0,
+    if (PAST.test(name) && shape !== undefined) {
+      const sizes = shape.map((size, axis) =>
+        typeof size === "number" ? size : axis === 0 ? batch : 0,
       );
-      return full(past, 0, dtype);
+      return full(sizes, 0, dtype);
     }
-    if (name === "use_cache_branch") return full([1], 0, dtype);
   }
   throw new PatchClampError("BAD_INPUT", {
     where: network,
@@ -128,23 +136,41 @@ function followed(network: string, { name, dtype, shape }: OnnxPort, inputs: Inp
   });
 }
 
+/** Whether two inputs speak of the same text, that of the decoder or that of the encoder. */
+function sharesSide(a: string, b: string): boolean {
+  return PAST.test(b) || a.startsWith("decoder_") === b.startsWith("decoder_");
+}
+
+/** Tokens that were read before: [batch, head, past, size] as transformers keeps them. */
+function pastLength(inputs: Inputs): number {
+  const past = Object.entries(inputs).find(([name, x]) => PAST.test(name) && x.rank === 4);
+  return past?.[1].shape[2] ?? 0;
+}
+
+/** Inputs that say which of two branches is taken, which follows from whether there is a past and so from shapes. */
+export function switchedInputs(ports: readonly OnnxPort[], inputs: Inputs): [string, Tensor][] {
+  return ports
+    .filter(({ name }) => name === SWITCH)
+    .map(({ name, dtype }) => [name, full([1], pastLength(inputs) > 0 ? 1 : 0, dtype)]);
+}
+
 /** Tokens of an example text, and pixels of an example image in either direction. */
-const [EXAMPLE_LENGTH, EXAMPLE_PIXELS] = [4, 224];
+const [EXAMPLE_LENGTH, EXAMPLE_PIXELS] = [5, 224];
 
 /** A small input on which sites can be listed. */
 export function exampleInput(ports: readonly OnnxPort[]): OnnxInput {
-  const hasTokens = ports.some(({ name }) => /input_ids$|inputs_embeds$/.test(name));
+  const hasTokens = ports.some(({ name }) => TOKENS.test(name));
   return Object.fromEntries(
     ports.flatMap(({ name, dtype, shape }) => {
-      if (hasTokens && !/input_ids$|inputs_embeds$/.test(name) && isTextual(name)) return [];
+      if (name === SWITCH || (hasTokens && follows(name))) return [];
       const sizes = (shape ?? []).map((size, axis) => exampleSize(size, axis, shape!.length));
       return [[name, full(sizes, 0, dtype)]];
     }),
   );
 }
 
-function isTextual(name: string): boolean {
-  return /attention_mask$|token_type_ids$|position_ids$|^past|cache/.test(name);
+function follows(name: string): boolean {
+  return MASK.test(name) || PAST.test(name) || /(?:token_type|position)_ids$/.test(name);
 }
 
 function exampleSize(size: number | string | null, axis: number, rank: number): number {

@@ -3,14 +3,17 @@
 import type { OnnxModel } from "../../onnx/model.ts";
 import { importHandlers } from "../../onnx/import/index.ts";
 import { runModel } from "../../onnx/import/run.ts";
+import type { NameValue } from "../../onnx/import/run.ts";
 import type { Tensor } from "../../runtime/index.ts";
+import { identity } from "../../tensor/control.ts";
 import { Network } from "../network.ts";
 import type { Inputs } from "../network.ts";
 import type { Tap } from "../tap.ts";
 import type { OnnxInput, OnnxPort } from "./onnx-inputs.ts";
-import { exampleInput, portsOf, preparedInputs } from "./onnx-inputs.ts";
+import { exampleInput, portsOf, preparedInputs, switchedInputs } from "./onnx-inputs.ts";
 import type { Recognised } from "./recognise.ts";
 import { recognise } from "./recognise.ts";
+import { sortedNodes } from "./sorted-nodes.ts";
 
 /** What makes a network of an ONNX file. */
 export interface OnnxDefinition {
@@ -18,47 +21,138 @@ export interface OnnxDefinition {
   readonly model: OnnxModel;
   /** Its constants by name, as leaves. */
   readonly constants: Readonly<Record<string, Tensor>>;
-  /** An input on which sites are listed. Default: four tokens, or an image of 224 pixels. */
+  /** An input on which sites are listed. Default: a few tokens, or an image of 224 pixels. */
   readonly example?: OnnxInput | undefined;
 }
 
 /**
  * A network that an ONNX file describes.
  *
- * Values are sites under the names they have in the file; those that are recognised have their standard names instead, such as
- * `blocks.0.resid_post`.
+ * Values are sites under the names they have in the file; those that are recognised have their standard names, such as
+ * `blocks.0.resid_post`, and those of the file are understood as well. What is known before the graph runs, as constants and shapes are, is no site, nor are the values of bodies.
  */
 export class OnnxNetwork extends Network<OnnxInput> {
   readonly model: OnnxModel;
   /** What the model takes. */
   readonly inputs: readonly OnnxPort[];
-  /** What was recognised of its structure, and what not. */
-  readonly recognised: Recognised;
+  readonly #own: OwnValues;
 
-  constructor({ name, model, constants, example }: OnnxDefinition) {
+  constructor({ name, model: given, constants, example }: OnnxDefinition) {
+    const model = { ...given, graph: sortedNodes(given.graph) };
     const ports = portsOf(name, model);
-    const recognised = recognise(model);
-    const siteOf = (value: string): string => recognised.sites.get(value) ?? value;
-    const outputs = model.graph.outputs.map((output) => output.name);
+    const prepare = (input: OnnxInput): Inputs => preparedInputs(name, ports, input);
+    const exampleOf = (): OnnxInput => example ?? exampleInput(ports);
+    const run = (inputs: Inputs, tap: NameValue): Tensor =>
+      runThrough({ name, model, constants, ports }, inputs, tap);
+    const own = new OwnValues(() => {
+      const inputs = prepare(exampleOf());
+      const traced = new Map<string, Tensor>();
+      run(inputs, (value, x) => {
+        traced.set(value, x);
+        return x;
+      });
+      return recognise(model.graph, traced, Object.values(inputs)[0]?.shape[0] ?? 1);
+    });
     super({
       name,
       params: constants,
       config: { producer: model.producer, nodes: model.graph.nodes.length },
-      output: siteOf(outputs[0]!),
-      forward: (params: Readonly<Record<string, Tensor>>, inputs: Inputs, tap: Tap) => {
-        const given = new Map([...Object.entries(params), ...Object.entries(inputs)]);
-        const form = {
-          where: name,
-          handlers: importHandlers,
-          tap: (value: string, x: Tensor) => tap(siteOf(value), x),
-        };
-        return runModel(model, given, form)[0]!;
+      get output() {
+        return own.siteOf(model.graph.outputs[0]?.name ?? "");
       },
-      prepare: (given) => preparedInputs(name, ports, given),
-      example: () => example ?? exampleInput(ports),
+      forward: (_: never, inputs: Inputs, tap: Tap) =>
+        run(inputs, (value, x) => own.sitesOf(value).reduce((y, site) => tap(site, y), x)),
+      prepare,
+      example: exampleOf,
+      get aliases() {
+        return own.fileNames;
+      },
+      get absent() {
+        return own.recognised.absent;
+      },
+      get meanings() {
+        return own.recognised.meanings;
+      },
     });
     this.model = model;
     this.inputs = ports;
-    this.recognised = recognised;
+    this.#own = own;
   }
+
+  /** What was recognised of its structure, and what not. */
+  get recognised(): Recognised {
+    return this.#own.recognised;
+  }
+
+  /** The site of a value by its name in the file; of several, the last. */
+  siteOf(value: string): string {
+    return this.#own.siteOf(value);
+  }
+}
+
+/** The sites of a model's values. */
+class OwnValues {
+  readonly #find: () => Recognised;
+  #recognised: Recognised | undefined;
+  #standard: ReadonlySet<string> | undefined;
+
+  /** @param find - recognises what there is, which runs the model on an example */
+  constructor(find: () => Recognised) {
+    this.#find = find;
+  }
+
+  get recognised(): Recognised {
+    this.#recognised ??= this.#find();
+    return this.#recognised;
+  }
+
+  /** Sites by the names in the file that they have in place of their own. */
+  get fileNames(): ReadonlyMap<string, string> {
+    const { sites } = this.recognised;
+    return new Map([...sites].map(([value, names]) => [value, names.at(-1)!]));
+  }
+
+  /** The names of a value, of which the graph goes on with the last. */
+  sitesOf(value: string): readonly string[] {
+    const { sites } = this.recognised;
+    this.#standard ??= new Set([...sites.values()].flat());
+    const given = sites.get(value);
+    if (given !== undefined) return given;
+    // a value whose name in the file is the standard name of another
+    return [this.#standard.has(value) ? `file.${value}` : value];
+  }
+
+  siteOf(value: string): string {
+    return this.sitesOf(value).at(-1)!;
+  }
+}
+
+/** What a pass needs to know of a model. */
+interface RunParts extends Omit<OnnxDefinition, "example"> {
+  readonly ports: readonly OnnxPort[];
+}
+
+function runThrough(
+  { name, model, constants, ports }: RunParts,
+  inputs: Inputs,
+  tap: NameValue,
+): Tensor {
+  const counts = new Map<string, number>();
+  const named: NameValue = (value, x) => {
+    // what is known already is written into the graph that runs
+    if (x.value !== undefined) return x;
+    const count = (counts.get(value) ?? 0) + 1;
+    counts.set(value, count);
+    // what a node shows of itself may have the name of another value
+    return tap(count === 1 ? value : `${value}#${count}`, x);
+  };
+  const given = new Map(Object.entries(constants));
+  for (const [input, x] of Object.entries(inputs)) {
+    // so that nothing is computed from an input's numbers while the graph is traced, which is kept for other inputs too
+    const opaque = identity(x);
+    given.set(input, x.dtype === "float32" ? named(input, opaque) : opaque);
+  }
+  for (const [input, x] of switchedInputs(ports, inputs)) given.set(input, x);
+  const form = { where: name, handlers: importHandlers, tap: named };
+  return runModel(model, given, form)[0]!;
 }
