@@ -91,6 +91,8 @@ export interface GraphParts {
   readonly baked: ReadonlyMap<string, Tensor>;
   /** Names of the graph's outputs. */
   readonly outputs: readonly string[];
+  /** What the graph's own nodes give, by name; not what stands between, where one of them takes several ONNX nodes. */
+  readonly values: ReadonlyMap<string, Tensor>;
 }
 
 /**
@@ -103,7 +105,7 @@ export function graphParts(
   names: ReadonlyMap<Tensor, string>,
   device: Device,
 ): GraphParts {
-  const writer = new Writer(device, bakedLeaves(graph));
+  const writer = new Writer(device, bakedLeaves(graph), names);
   for (const input of graph.inputs) writer.define(input, { onnxName: names.get(input)! });
   writer.read(graph);
   for (const [i, node] of graph.nodes.entries()) writer.lower(node, i);
@@ -115,7 +117,10 @@ export function graphParts(
     return name;
   });
   const constants = [...writer.initializers.values()];
-  return { nodes: writer.nodes, constants, baked: writer.baked, outputs };
+  const values = new Map<string, Tensor>();
+  for (const output of graph.nodes.flatMap((node) => node.outputs))
+    values.set(writer.find(output).onnxName, output);
+  return { nodes: writer.nodes, constants, baked: writer.baked, outputs, values };
 }
 
 function port(name: string, { shape, dtype }: Tensor): PortForm {
@@ -129,6 +134,7 @@ class Writer {
   readonly positions = new Map<string, number>();
   readonly #device: Device;
   readonly #canBake: ReadonlyMap<Tensor, unknown>;
+  readonly #names: ReadonlyMap<Tensor, string>;
   readonly #values = new Map<Tensor, ValueRef>();
   readonly #read = new Set<Tensor>();
   /** What a reshaped value is a view of. */
@@ -141,9 +147,15 @@ class Writer {
   /** Nodes made so far, those of loop bodies too: no two values of a model share a name. */
   #count = 0;
 
-  constructor(device: Device, canBake: ReadonlyMap<Tensor, unknown>) {
+  /** @param names - of leaves that are baked; others are called by their number */
+  constructor(
+    device: Device,
+    canBake: ReadonlyMap<Tensor, unknown>,
+    names: ReadonlyMap<Tensor, string> = new Map(),
+  ) {
     this.#device = device;
     this.#canBake = canBake;
+    this.#names = names;
   }
 
   /** Notes which values a graph reads. */
@@ -275,7 +287,7 @@ class Writer {
 
   /** A leaf as a constant whose bytes lie beside the model. */
   #bake(leaf: Tensor): ValueRef {
-    const name = `leaf${leaf.node.id}`;
+    const name = this.#names.get(leaf) ?? `leaf${leaf.node.id}`;
     const { shape, dtype } = leaf;
     this.baked.set(name, leaf);
     this.initializers.set(name, { name, onnxType: ONNX_TYPE[dtype], shape, bytes: "external" });

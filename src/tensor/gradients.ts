@@ -93,9 +93,11 @@ function applyRule(
 ): readonly (Tensor | null)[] {
   const rule = rules[node.op.name] ?? node.op.grad;
   if (typeof rule !== "function") {
+    const { reason } = rule;
+    const why = typeof reason === "string" ? reason : reason(node.attrs);
     throw new PatchClampError("NOT_DIFFERENTIABLE", {
       where: "gradients",
-      problem: `cannot differentiate through ${node.label ?? node.op.name}: ${rule.reason}.`,
+      problem: `cannot differentiate through ${node.label ?? node.op.name}: ${why}.`,
       fix: "use stopGradient or straightThrough around it.",
       facts: { op: node.op.name },
     });

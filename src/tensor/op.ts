@@ -16,7 +16,8 @@ export type OnnxAttr =
   | string
   | readonly number[]
   | { readonly float: number }
-  | { readonly floats: readonly number[] };
+  | { readonly floats: readonly number[] }
+  | { readonly strings: readonly string[] };
 
 /** What a lowering rule may do. Implemented by `onnx/`. */
 export interface LowerContext {
@@ -86,8 +87,8 @@ export interface GradContext<A> {
 export type GradRule<A> = (context: GradContext<A>) => readonly (Tensor | null)[];
 
 /** Said in place of a gradient rule. */
-export interface NotDifferentiable {
-  readonly reason: string;
+export interface NotDifferentiable<A = unknown> {
+  readonly reason: string | ((attrs: A) => string);
 }
 
 /** One input of a sample: values are drawn uniformly from `low..high` (default -1..1; integers inclusive). */
@@ -109,7 +110,7 @@ export interface Op<A = object> {
   readonly name: string;
   /** Shape and dtype rule; throws `PatchClampError` for inputs it cannot take. */
   readonly infer: (inputs: readonly Aval[], attrs: A) => readonly Aval[];
-  readonly grad: GradRule<A> | NotDifferentiable;
+  readonly grad: GradRule<A> | NotDifferentiable<A>;
   /** The op in ONNX (opset 21 and com.microsoft). */
   readonly lower: (
     context: LowerContext,

@@ -65,6 +65,8 @@ function scanned(context: ImportContext): readonly Tensor[] {
   const body = bodyOf(context, "body");
   const scans = context.int("num_scan_inputs", 0);
   const states = context.inputs.length - scans;
+  if (!(scans >= 1 && states >= 0))
+    throw context.refuse(`goes along ${scans} of its ${context.inputs.length} inputs`);
   const axisOf = (list: string, i: number): number => context.ints(list)?.[i] ?? 0;
   const isBackwards = (list: string, i: number): boolean => context.ints(list)?.[i] === 1;
   const sliced = context.inputs.slice(states).map((_, i) => context.input(states + i));

@@ -45,6 +45,11 @@ function transposed(context: ImportContext): Tensor | readonly Tensor[] {
   const [x, w, bias] = [input(0), input(1), inputs[2]];
   const [batch = 0, , ...space] = x.shape;
   const groups = int("group", 1);
+  const isMatched = w.rank === x.rank && x.shape[1] === w.shape[0] && w.shape[0]! % groups === 0;
+  if (!isMatched || groups < 1)
+    throw context.refuse(
+      `takes [${x.shape.join(", ")}] and kernels of [${w.shape.join(", ")}] in ${groups} groups`,
+    );
   const geometry = transposedGeometry(context, space, w.shape.slice(2));
   const { stride, dilation, before, after, size } = geometry;
   const channels = w.shape[1]! * groups;

@@ -5,61 +5,89 @@ import { PatchClampError } from "../../core/errors.ts";
 import { fromHost, fromSource } from "../../tensor/leaf.ts";
 import type { DType, Tensor, TypedArray } from "../../tensor/tensor.ts";
 import { sizeOf } from "../../tensor/tensor.ts";
+import { bitsOf } from "../model.ts";
 import type { ExternalData, OnnxTensor, OnnxType } from "../model.ts";
 
 /** Reads bytes that lie in a file beside the model. */
 export type ReadExternal = (data: ExternalData) => Promise<Uint8Array>;
 
-/** How elements lie in a file, and what they become. */
+/** What the elements of a file become. */
 interface Storage {
   readonly dtype: DType;
-  /** Of an element. */
-  readonly bytes: number;
   readonly read: (buffer: ArrayBufferLike, at: number, count: number) => TypedArray;
 }
 
 /** Types that traced tensors hold: halves and doubles are computed as float32, whole numbers as the next type that has them all. */
 const HELD: Partial<Record<OnnxType, Storage>> = {
-  float32: { dtype: "float32", bytes: 4, read: (...part) => new Float32Array(...part) },
+  float32: { dtype: "float32", read: (...part) => new Float32Array(...part) },
   float16: {
     dtype: "float32",
-    bytes: 2,
     read: (...part) => float16ToFloat32(new Uint16Array(...part)),
   },
   bfloat16: {
     dtype: "float32",
-    bytes: 2,
     read: (...part) => bfloat16ToFloat32(new Uint16Array(...part)),
   },
   float64: {
     dtype: "float32",
-    bytes: 8,
     read: (...part) => Float32Array.from(new Float64Array(...part)),
   },
-  int8: { dtype: "int8", bytes: 1, read: (...part) => new Int8Array(...part) },
-  uint8: { dtype: "uint8", bytes: 1, read: (...part) => new Uint8Array(...part) },
-  bool: { dtype: "bool", bytes: 1, read: (...part) => new Uint8Array(...part) },
-  int16: { dtype: "int32", bytes: 2, read: (...part) => Int32Array.from(new Int16Array(...part)) },
+  int8: { dtype: "int8", read: (...part) => new Int8Array(...part) },
+  uint8: { dtype: "uint8", read: (...part) => new Uint8Array(...part) },
+  int4: { dtype: "int8", read: fewBits(Int8Array, 4, 16) },
+  uint4: { dtype: "uint8", read: fewBits(Uint8Array, 4) },
+  int2: { dtype: "int8", read: fewBits(Int8Array, 2, 4) },
+  uint2: { dtype: "uint8", read: fewBits(Uint8Array, 2) },
+  bool: { dtype: "bool", read: (...part) => new Uint8Array(...part) },
+  int16: { dtype: "int32", read: (...part) => Int32Array.from(new Int16Array(...part)) },
   uint16: {
     dtype: "int32",
-    bytes: 2,
     read: (...part) => Int32Array.from(new Uint16Array(...part)),
   },
-  int32: { dtype: "int32", bytes: 4, read: (...part) => new Int32Array(...part) },
+  int32: { dtype: "int32", read: (...part) => new Int32Array(...part) },
   uint32: {
     dtype: "int64",
-    bytes: 4,
     read: (...part) => BigInt64Array.from(new Uint32Array(...part), BigInt),
   },
-  int64: { dtype: "int64", bytes: 8, read: (...part) => new BigInt64Array(...part) },
+  int64: { dtype: "int64", read: (...part) => new BigInt64Array(...part) },
   // the largest of them, which nothing counts up to, are read as negative
-  uint64: { dtype: "int64", bytes: 8, read: (...part) => new BigInt64Array(...part) },
+  uint64: { dtype: "int64", read: (...part) => new BigInt64Array(...part) },
 };
+
+/** Reads numbers that share bytes, the first in the lowest bits; with a sign, those of the upper half of `range` are below 0. */
+function fewBits(
+  Kind: Uint8ArrayConstructor | Int8ArrayConstructor,
+  bits: 2 | 4,
+  range = Infinity,
+): Storage["read"] {
+  return (buffer, at, count) => {
+    const bytes = new Uint8Array(buffer, at);
+    const numbers = new Kind(count);
+    for (let i = 0; i < count; i++) {
+      const code = (bytes[(i * bits) >> 3]! >> ((i * bits) & 7)) & (2 ** bits - 1);
+      numbers[i] = code < range / 2 ? code : code - range;
+    }
+    return numbers;
+  };
+}
+
+const inFile = new WeakMap<Tensor, OnnxType>();
+
+/** The type that a constant has in its file, where it is held as another. */
+export function typeInFile(constant: Tensor): OnnxType | undefined {
+  return inFile.get(constant);
+}
+
+/** A constant, whose type in the file is remembered where it is held as another. */
+function remembered(type: OnnxType, constant: Tensor): Tensor {
+  if (type !== constant.dtype) inFile.set(constant, type);
+  return constant;
+}
 
 /**
  * The type in which traced tensors hold an ONNX type.
  *
- * @throws PatchClampError `UNSUPPORTED` for texts, complex numbers and numbers of fewer than 8 bits
+ * @throws PatchClampError `UNSUPPORTED` for texts, complex numbers and numbers with a point of fewer than 16 bits
  */
 export function heldAs(where: string, type: OnnxType, what: string): DType {
   const held = HELD[type];
@@ -88,20 +116,28 @@ export async function leafOf(
   const { name, type, shape, data } = tensor;
   const dtype = heldAs(where, type, `the constant "${name}"`);
   const aval = { shape, dtype };
-  if (data instanceof Uint8Array) return fromHost(decode(type, data), aval, name);
+  const count = sizeOf(shape);
+  if (data instanceof Uint8Array)
+    return remembered(type, fromHost(decode(type, data, count), aval, name));
   const load = async (range?: readonly [start: number, end: number]): Promise<TypedArray> => {
-    if (range !== undefined) return decode(type, await read(partOf(data, type, range)));
+    const [start, end] = range ?? [0, count];
+    // numbers of few bits begin within bytes
+    if (range !== undefined && bitsOf(type) < 8) return (await load()).slice(start, end);
+    if (range !== undefined)
+      return decode(type, await read(partOf(data, type, range)), end - start);
     const bytes = await read(data);
-    if (bytes.length === bytesOf(type, shape)) return decode(type, bytes);
+    if (bytes.length === bytesOf(type, shape)) return decode(type, bytes, count);
     throw new PatchClampError("BAD_FILE", {
       where,
       problem: `the constant "${name}" takes ${bytesOf(type, shape)} bytes, but ${data.location} holds ${bytes.length} for it.`,
       fix: "load the model with the files that were saved with it.",
     });
   };
-  return bytesOf(type, shape) <= SMALL
-    ? fromHost(await load(), aval, name)
-    : fromSource(load, aval, name);
+  const isSmall = bytesOf(type, shape) <= SMALL;
+  return remembered(
+    type,
+    isSmall ? fromHost(await load(), aval, name) : fromSource(load, aval, name),
+  );
 }
 
 function partOf(
@@ -109,7 +145,7 @@ function partOf(
   type: OnnxType,
   [start, end]: readonly [start: number, end: number],
 ): ExternalData {
-  const { bytes } = HELD[type]!;
+  const bytes = bitsOf(type) / 8;
   return { ...data, offset: data.offset + start * bytes, length: (end - start) * bytes };
 }
 
@@ -120,7 +156,8 @@ function partOf(
  */
 export function constantOf(where: string, { name, type, shape, data }: OnnxTensor): Tensor {
   const dtype = heldAs(where, type, `the constant "${name}"`);
-  if (data instanceof Uint8Array) return fromHost(decode(type, data), { shape, dtype }, name);
+  if (data instanceof Uint8Array)
+    return remembered(type, fromHost(decode(type, data, sizeOf(shape)), { shape, dtype }, name));
   throw new PatchClampError("UNSUPPORTED", {
     where,
     problem: "a constant of a node lies in another file.",
@@ -128,13 +165,12 @@ export function constantOf(where: string, { name, type, shape, data }: OnnxTenso
 }
 
 function bytesOf(type: OnnxType, shape: readonly number[]): number {
-  return sizeOf(shape) * HELD[type]!.bytes;
+  return Math.ceil((sizeOf(shape) * bitsOf(type)) / 8);
 }
 
 /** Elements from little-endian bytes. */
-function decode(type: OnnxType, bytes: Uint8Array): TypedArray {
-  const held = HELD[type]!;
+function decode(type: OnnxType, bytes: Uint8Array, count: number): TypedArray {
   // typed arrays begin at multiples of their size; slice() of a Buffer would not copy
   const { buffer, byteOffset } = bytes.byteOffset % 8 === 0 ? bytes : new Uint8Array(bytes);
-  return held.read(buffer, byteOffset, bytes.length / held.bytes);
+  return HELD[type]!.read(buffer, byteOffset, count);
 }

@@ -95,8 +95,8 @@ export const elementwise: ImportHandlers = {
   Max: broadcast((x, y) => x.maximum(y)),
   Sum: broadcast((x, y) => x.add(y)),
   Mean: (context) => {
-    const inputs = context.inputs.map((_, i) => context.input(i));
-    return inputs.reduce((x, y) => x.add(y)).div(inputs.length);
+    const others = context.inputs.slice(1).map((_, i) => context.input(i + 1));
+    return others.reduce((x, y) => x.add(y), context.input(0)).div(others.length + 1);
   },
   Neg: unary((x) => x.neg(), NUMBERS),
   Exp: unary((x) => x.exp()),
@@ -155,10 +155,9 @@ export const elementwise: ImportHandlers = {
   ),
   "com.microsoft.Gelu": unary((x) => x.gelu()),
   "com.microsoft.FastGelu": ({ input, inputs, name }) =>
-    (inputs[1] === undefined
-      ? input(0)
-      : name("pre_activation", input(0).add(inputs[1]))
-    ).gelu({ approximate: "tanh" }),
+    (inputs[1] === undefined ? input(0) : name("pre_activation", input(0).add(inputs[1]))).gelu({
+      approximate: "tanh",
+    }),
   "com.microsoft.BiasGelu": ({ input, name }) =>
     name("pre_activation", input(0).add(input(1))).gelu(),
   "com.microsoft.QuickGelu": unary((x, { float }) => x.mul(x.mul(float("alpha", 1.702)).sigmoid())),

@@ -19,7 +19,7 @@ interface ForeignAttrs {
 const foreignOp: Op<ForeignAttrs> = defineOp<ForeignAttrs>({
   name: "foreign",
   infer: (_, { outputs }) => outputs,
-  grad: { reason: "the operator is run as it stands in the ONNX file" },
+  grad: { reason: ({ opType }) => `ONNX Runtime runs ${opType} as it stands in the file` },
   lower: ({ emitMany }, inputs, { opType, attributes, given, outputs }) => {
     let next = 0;
     const all = given.map((isGiven) => (isGiven ? inputs[next++]! : null));
@@ -80,9 +80,10 @@ export function attributeOf(attribute: OnnxAttribute): OnnxAttr | undefined {
       return { floats: attribute.value };
     case "string":
       return attribute.value;
+    case "strings":
+      return { strings: attribute.value };
     case "tensor":
     case "graph":
-    case "strings":
     case "reference":
     case "other":
       return undefined;

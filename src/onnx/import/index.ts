@@ -14,13 +14,15 @@ import { making } from "./making.ts";
 import { numbers } from "./numbers.ts";
 import { order } from "./order.ts";
 import { pieces } from "./pieces.ts";
+import { qlinear } from "./qlinear.ts";
+import { quantised, remembering } from "./quantised.ts";
+import { recurrent } from "./recurrent.ts";
 import { refusals } from "./refusals.ts";
 import { resample } from "./resample.ts";
 import { shapes } from "./shapes.ts";
 import { signal } from "./signal.ts";
 
-/** Handlers of all operators. */
-export const importHandlers: ImportHandlers = {
+const all: ImportHandlers = {
   ...elementwise,
   ...numbers,
   ...control,
@@ -37,5 +39,11 @@ export const importHandlers: ImportHandlers = {
   ...losses,
   ...resample,
   ...signal,
+  ...recurrent,
+  ...quantised,
+  ...qlinear,
   ...refusals,
 };
+
+/** Handlers of all operators. */
+export const importHandlers: ImportHandlers = { ...all, ...remembering(all) };

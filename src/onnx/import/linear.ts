@@ -3,9 +3,11 @@
 import { dequantise } from "../../tensor/ops/quantised.ts";
 import { einsum } from "../../tensor/einsum.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
+import { typeInFile } from "./data.ts";
 import { activated } from "./fused.ts";
 import type { ImportContext, ImportHandlers } from "./handler.ts";
 import { codesOf, withShape } from "./packed.ts";
+import { spread } from "./rounding.ts";
 
 /** The product over the last axis of one and the second last of the other; a vector is a row on the left and a column on the right. */
 function product(a: Tensor, b: Tensor): Tensor {
@@ -132,7 +134,7 @@ function matmulNBits(context: ImportContext): Tensor {
   const [columns, rows] = [int("K", 0), int("N", 0)];
   const [bits, blockSize] = [int("bits", 4), int("block_size", 32)];
   if (bits !== 4 && bits !== 8) throw context.refuse(`has weights of ${bits} bits`);
-  const form = { bits, blockSize, columns } as const;
+  const form = { bits, blockSize, columns, accuracy: int("accuracy_level", 0) } as const;
   const blocks = Math.ceil(columns / blockSize);
   const [x, packed] = [input(0), withShape(input(1), [rows, blocks, (blockSize * bits) / 8])];
   const scales = withShape(input(2), [rows, blocks]);
@@ -171,14 +173,23 @@ function gatherBlocks(context: ImportContext): Tensor {
   const [bits, blockSize] = [int("bits", 4), int("block_size", 128)];
   const axis = int("quantize_axis", 1);
   const isLast = axis === -1 || axis === table.rank - 1;
-  if (table.dtype !== "uint8" || (bits !== 4 && bits !== 8) || !isLast)
+  const type = typeInFile(table) ?? table.dtype;
+  const isApart = type === "uint4" || type === "int4";
+  if ((type !== "uint8" && !isApart) || (bits !== 4 && bits !== 8) || !isLast)
     throw context.refuse("has a table in a form that is not read here");
+  if (int("gather_axis", 0) !== 0)
+    throw context.refuse("looks up along another axis than the first");
+  if (isApart) {
+    // each number on its own, from 0 where there are no zeros
+    const rows = table.gather(ids).cast("float32");
+    const each = { axis: rows.rank - 1, blockSize };
+    const own = (t: Tensor): Tensor => spread(t.gather(ids).cast("float32"), rows.shape, each);
+    return (zeros ? rows.sub(own(zeros)) : rows).mul(own(scales));
+  }
   const columns = (table.shape.at(-1)! * 8) / bits;
   const blocks = scales.shape.at(-1)!;
   if (blocks * blockSize !== columns)
     throw context.refuse(`has ${columns} columns, which blocks of ${blockSize} do not fill`);
-  if (int("gather_axis", 0) !== 0)
-    throw context.refuse("looks up along another axis than the first");
   const packed = withShape(table, [...scales.shape, (blockSize * bits) / 8]);
   const rows = dequantise(packed, scales, { bits, blockSize, columns }).gather(ids);
   if (zeros === undefined) return rows;

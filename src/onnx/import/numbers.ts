@@ -4,9 +4,10 @@ import { customGradient } from "../../tensor/control.ts";
 import { broadcastShapes } from "../../tensor/op.ts";
 import type { DType, Tensor } from "../../tensor/tensor.ts";
 import { bitsOf, typeOf } from "../model.ts";
-import { heldAs } from "./data.ts";
+import { heldAs, typeInFile } from "./data.ts";
 import type { ImportContext, ImportHandlers } from "./handler.ts";
 import { knownNumbers } from "./known.ts";
+import { before, isRounded, withGradientOf } from "./rounding.ts";
 
 function pow({ input, asItIs }: ImportContext): Tensor | readonly Tensor[] {
   const [x, y] = [input(0), input(1)];
@@ -87,11 +88,22 @@ function where({ input }: ImportContext): Tensor {
     : condition.where(x, y);
 }
 
-function cast({ opType, input, int, refuse }: ImportContext): Tensor {
+function cast(context: ImportContext): Tensor {
+  const { opType, input, int, refuse } = context;
   const type = typeOf(int("to", 1));
   if (type === undefined || bitsOf(type) < 8 || type.startsWith("float8"))
     throw refuse(`makes ${type ?? "an unknown type"} of its input`);
-  return input(0).cast(heldAs(opType, type, "its output"));
+  const [x, dtype] = [input(0), heldAs(opType, type, "its output")];
+  const y = x.cast(dtype);
+  return dtype === "float32" && isRounded(x) ? withGradientOf(y, before(context, x)) : y;
+}
+
+/** Types of few bits are held in wider ones, which let more through. */
+function castLike({ input, refuse }: ImportContext): Tensor {
+  const [x, like] = [input(0), input(1)];
+  const type = typeInFile(like);
+  if (type !== undefined && bitsOf(type) < 8) throw refuse(`makes ${type} of its input`);
+  return x.cast(like.dtype);
 }
 
 export const numbers: ImportHandlers = {
@@ -102,5 +114,5 @@ export const numbers: ImportHandlers = {
   Clip: clip,
   Where: where,
   Cast: cast,
-  CastLike: ({ input }) => input(0).cast(input(1).dtype),
+  CastLike: castLike,
 };

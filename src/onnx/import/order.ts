@@ -66,10 +66,12 @@ function nonZero(context: ImportContext): Tensor {
   return integers(indices, [x.rank, places.length]);
 }
 
-function compressed({ input, known, int }: ImportContext): Tensor {
+function compressed({ input, known, int, refuse }: ImportContext): Tensor {
   const axis = int("axis", undefined);
   const x = axis === undefined ? input(0).reshape([-1]) : input(0);
-  const kept = [...known(1)!.entries()].flatMap(([i, isKept]) => (isKept === 0 ? [] : [i]));
+  const condition = known(1);
+  if (condition === undefined) throw refuse("lacks its condition");
+  const kept = [...condition.entries()].flatMap(([i, isKept]) => (isKept === 0 ? [] : [i]));
   return x.gather(integers(kept), { axis: axis ?? 0 });
 }
 

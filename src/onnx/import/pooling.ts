@@ -71,8 +71,9 @@ function windowSizes(
     const [low, high] = countsPadding ? [-before[i]!, space[i]! + after[i]!] : [0, space[i]!];
     return Array.from({ length: count }, (_, window) => {
       const start = window * stride[i]! - before[i]!;
-      const places = Array.from({ length: kernel[i]! }, (_unused, k) => start + k * dilation[i]!);
-      return places.filter((place) => place >= low && place < high).length;
+      const first = Math.max(0, Math.ceil((low - start) / dilation[i]!));
+      const end = Math.min(kernel[i]!, Math.ceil((high - start) / dilation[i]!));
+      return Math.max(0, end - first);
     });
   });
   const sizes = alongAxis.reduce<number[]>(

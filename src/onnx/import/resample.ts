@@ -95,7 +95,8 @@ function affineGrid({ input, known, int, refuse }: ImportContext): Tensor {
     throw refuse(`maps [${theta.shape.join(", ")}] onto ${places.length} axes`);
   // the last axis comes first: x before y before z
   const count = places.reduce((a, b) => a * b, 1);
-  if (count > 2 ** 24) throw refuse(`makes a grid of [${places.join(", ")}]`);
+  if (!(count <= 2 ** 24 && places.every((size) => size >= 0)))
+    throw refuse(`makes a grid of [${places.join(", ")}]`);
   const columns = places.map((size, axis) => {
     const inner = places.slice(axis + 1).reduce((a, b) => a * b, 1);
     const at = (i: number): number => Math.floor(i / inner) % size;

@@ -7,6 +7,7 @@ import { contextOf, keyOf } from "./context.ts";
 import type { ImportHandlers } from "./handler.ts";
 import { constantOf } from "./data.ts";
 import { knownNumbers, knownTensor } from "./known.ts";
+import { isRounded } from "./rounding.ts";
 
 /** Names a value of the graph and returns the value to go on with. */
 export type NameValue = (name: string, x: Tensor) => Tensor;
@@ -99,9 +100,12 @@ class Run {
         if (name === "") continue;
         const result = results[i];
         if (result === undefined) throw this.#refuse(node, `gives no output ${i} here`);
-        if (result.size > MOST_ELEMENTS) {
+        if (!isPossible(result)) {
           const shape = result.shape.join(", ");
-          throw this.#refuse(node, `makes [${shape}], which is more than a value may hold`);
+          throw this.#refuse(
+            node,
+            `makes [${shape}], which is no shape of a value that can be held`,
+          );
         }
         const value = settled(result);
         scope.define(name, tap === undefined ? value : tap(name, value));
@@ -203,9 +207,15 @@ class Run {
   }
 }
 
+function isPossible({ shape, size }: Tensor): boolean {
+  return size <= MOST_ELEMENTS && shape.every((own) => Number.isInteger(own) && own >= 0);
+}
+
 /** What is known before the graph runs is data from here on. */
 function settled(x: Tensor): Tensor {
   if (x.value !== undefined || x.dtype === "float32" || x.dtype === "float16") return x;
+  // as data it would have no gradient
+  if (isRounded(x)) return x;
   const numbers = knownNumbers(x);
   return numbers === undefined ? x : knownTensor(numbers, x);
 }

@@ -22,7 +22,8 @@ function heldType({ opType, int, refuse }: ImportContext): DType {
 function window(weights: readonly number[]): ImportHandler {
   return (context) => {
     const size = context.known(0)?.[0] ?? 0;
-    if (!(size >= 0 && size <= MOST_POINTS)) throw context.refuse(`has ${size} points`);
+    if (!(Number.isInteger(size) && size >= 0 && size <= MOST_POINTS))
+      throw context.refuse(`has ${size} points`);
     const round = context.int("periodic", 1) === 1 ? size : size - 1;
     const points = Array.from({ length: size }, (_, i) =>
       weights.reduce((sum, weight, k) => sum + weight * Math.cos((2 * Math.PI * k * i) / round), 0),
@@ -60,7 +61,11 @@ function transformed(
   x: Tensor,
   { points, bins, isInverse }: Transform,
 ): Tensor {
-  const parts = x.shape.at(-1)!;
+  const parts = x.shape.at(-1) ?? 0;
+  if (parts !== 1 && parts !== 2)
+    throw context.refuse(
+      `transforms [${x.shape.join(", ")}], whose last axis is not of 1 or 2 parts`,
+    );
   const weights = points * parts * bins * 2;
   if (weights > MOST_WEIGHTS) throw context.refuse(`transforms ${points} points`);
   const matrix = new Float32Array(weights);
@@ -93,10 +98,12 @@ function fourier(context: ImportContext): Tensor {
   const x = input(0);
   const named = opset < 20 ? int("axis", 1) : (known(2)?.[0] ?? -2);
   const axis = resolveAxis(opType, named, x.rank);
+  if (axis === x.rank - 1) throw context.refuse("transforms the axis of real and imaginary parts");
   const [isInverse, isHalf] = [int("inverse", 0) === 1, int("onesided", 0) === 1];
   const isReal = isInverse && isHalf;
   const points = known(1)?.[0] ?? (isReal ? 2 * (x.shape[axis]! - 1) : x.shape[axis]!);
-  if (!(points > 0)) throw context.refuse(`transforms ${points} points`);
+  if (!(Number.isInteger(points) && points > 0))
+    throw context.refuse(`transforms ${points} points`);
   const order = x.shape
     .map((_, i) => i)
     .toSpliced(axis, 1)
@@ -127,7 +134,8 @@ function shortTime(context: ImportContext): Tensor {
   const step = known(1)?.[0] ?? 1;
   const points = inputs[3] === undefined ? window?.size : known(3)?.[0];
   const pieces = Math.floor((x.shape[1]! - (points ?? 0)) / step) + 1;
-  if (points === undefined || !(points > 0 && step > 0 && pieces > 0))
+  const isWhole = [points, step].every(Number.isInteger) && x.rank === 3;
+  if (points === undefined || !(isWhole && points > 0 && step > 0 && pieces > 0))
     throw refuse(`cuts pieces of ${points} in steps of ${step} from ${x.shape[1]} points`);
   const places = Array.from(
     { length: pieces * points },

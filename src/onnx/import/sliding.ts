@@ -14,6 +14,9 @@ export interface Windows {
   readonly counts: readonly number[];
 }
 
+/** Positions that a window, a step or what is put around may have. */
+const MOST = 2 ** 16;
+
 /** Positions that a kernel covers. */
 export const spanOf = (size: number, dilation: number): number => (size - 1) * dilation + 1;
 
@@ -33,6 +36,14 @@ export function windowsOf(
   const pads = ints("pads") ?? space.flatMap(() => [0, 0]);
   if (kernel.length !== space.length || pads.length !== 2 * space.length)
     throw context.refuse(`has a window of ${kernel.length} axes for ${space.length}`);
+  const isWithin = (size: number, lowest: number): boolean => size >= lowest && size <= MOST;
+  const isSane =
+    [...kernel, ...stride, ...dilation].every((size) => isWithin(size, 1)) &&
+    pads.every((size) => isWithin(size, 0));
+  if (!isSane)
+    throw context.refuse(
+      `has windows of [${kernel.join(", ")}] in steps of [${stride.join(", ")}] with [${pads.join(", ")}] around`,
+    );
   const isCeiled = int("ceil_mode", 0) === 1;
   const mode = text("auto_pad", "NOTSET");
   const found = space.map((size, i) => {

@@ -190,6 +190,12 @@ function unary(
   });
 }
 
+function halfToEven(x: number): number {
+  const below = Math.floor(x);
+  if (x - below !== 0.5) return Math.round(x);
+  return below % 2 === 0 ? below : below + 1;
+}
+
 const awayFromZero = { values: [-1.3, -0.7, -0.4, 0.45, 0.8, 1.6] };
 
 const UNARY = {
@@ -284,7 +290,11 @@ const UNARY = {
     range: { low: 0.5, high: 3 },
   }),
   floor: unary("floor", { onnx: "Floor", reference: Math.floor, range: awayFromZero }),
-  round: unary("round", { onnx: "Round", reference: Math.round, range: awayFromZero }),
+  round: unary("round", {
+    onnx: "Round",
+    reference: halfToEven,
+    range: { values: [-1.5, -0.5, -0.4, 0.5, 0.8, 2.5] },
+  }),
 } as const;
 for (const [name, op] of Object.entries(UNARY)) {
   Tensor.prototype[name as keyof typeof UNARY] = function method(this: Tensor): Tensor {

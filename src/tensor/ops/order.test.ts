@@ -77,3 +77,10 @@ test("more than there is, part of an element and nothing at all are refused", ()
     `[PatchClampError: argmax: axis -1 of [2, 0] is empty, so there is no position to name.]`,
   );
 });
+
+test("the largest of each of no rows are none", async () => {
+  const { values, indices } = tensor(new Float32Array(0), { shape: [0, 3] }).topK({ k: 2 });
+  expect(values.shape).toEqual([0, 2]);
+  expect(indices.dtype).toBe("int32");
+  expect((await values.numbers()).length).toBe(0);
+});

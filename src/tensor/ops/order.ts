@@ -6,6 +6,7 @@ import { defineOp, f32, i32, sameDType, showShape } from "../op.ts";
 import type { DType } from "../tensor.ts";
 import { apply, applyMany, resolveAxis, sizeOf, Tensor } from "../tensor.ts";
 import { ONNX_TYPE } from "./cast.ts";
+import { zeros } from "./creation.ts";
 
 /** Options of `argmax` and `argmin`. */
 export interface ArgOptions {
@@ -226,6 +227,11 @@ export function topK(x: Tensor, options: TopKOptions): Ordered {
       fix: `use a whole k in 1..${x.shape[at]}.`,
       facts: { k, shape: x.shape },
     });
+  }
+  // the kernel fails on nothing, and takes the process with it
+  if (x.size === 0) {
+    const shape = x.shape.with(at, k);
+    return { values: zeros(shape, x.dtype), indices: zeros(shape, "int32") };
   }
   const [values, indices] = applyMany(topKOp, [x], { k, axis: at, largest });
   return { values: values!, indices: indices! };

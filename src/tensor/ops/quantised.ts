@@ -23,6 +23,11 @@ export interface PackedForm {
   readonly blockSize: number;
   /** Length of the last axis; the last block may reach beyond it. */
   readonly columns: number;
+  /**
+   * ONNX Runtime's accuracy level of products: 0 and 1 multiply float32, 4 rounds what is multiplied to 8 bits, block by block, in which
+   * form its fastest kernel multiplies. Default 4.
+   */
+  readonly accuracy?: number;
 }
 
 function checkPacked(packed: Aval, scales: Aval, { bits, blockSize, columns }: PackedForm): void {
@@ -142,20 +147,20 @@ const REWRITTEN: NotDifferentiable = {
   reason: "it is what a linear map of packed weights becomes when it runs",
 };
 
-/** One product. The CPU rounds x to eight bits, block by block, in which form its fastest kernel multiplies. */
+/** One product. */
 function product(
   { emit }: LowerContext,
   [x, packed, scales, bias]: readonly (ValueRef | null)[],
   { rows, form }: { readonly rows: number; readonly form: PackedForm },
 ): ValueRef {
-  const { bits, blockSize, columns } = form;
+  const { bits, blockSize, columns, accuracy = 4 } = form;
   const inputs = [x!, packed!, scales!, ...(bias === null ? [] : [null, null, bias!])];
   return emit("com.microsoft.MatMulNBits", inputs, {
     K: columns,
     N: rows,
     bits,
     block_size: blockSize,
-    accuracy_level: 4,
+    accuracy_level: accuracy,
   });
 }
 
