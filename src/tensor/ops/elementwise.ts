@@ -290,11 +290,7 @@ const UNARY = {
     range: { low: 0.5, high: 3 },
   }),
   floor: unary("floor", { onnx: "Floor", reference: Math.floor, range: awayFromZero }),
-  round: unary("round", {
-    onnx: "Round",
-    reference: halfToEven,
-    range: { values: [-1.5, -0.5, -0.4, 0.5, 0.8, 2.5] },
-  }),
+  round: unary("round", { onnx: "Round", reference: halfToEven, range: awayFromZero }),
 } as const;
 for (const [name, op] of Object.entries(UNARY)) {
   Tensor.prototype[name as keyof typeof UNARY] = function method(this: Tensor): Tensor {
