@@ -30,7 +30,7 @@ function browser(executablePath: string): TestProjectConfiguration {
     },
     // Bundling the runtime ahead would part it from the .wasm files that lie beside it.
     optimizeDeps: {
-      exclude: ["onnxruntime-web"],
+      exclude: ["onnxruntime-web", "@huggingface/transformers"],
       // found while tests run, they would make the tab load again
       include: [
         "chalk",

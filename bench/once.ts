@@ -7,6 +7,7 @@ import { openGpt2 } from "./ours/gpt2.ts";
 import { checkpointFolder, readAll } from "./ours/loading.ts";
 import type { Storage } from "./ours/loading.ts";
 import type { OurGpt2 } from "./ours/gpt2.ts";
+import { countSites, externalFile } from "./ours/onnx.ts";
 import { GPT2_SMALL, gpt2Weights, prompt } from "./weights.ts";
 
 /** Makes a task ready; what it returns is timed. */
@@ -31,6 +32,10 @@ const TASKS: Readonly<Record<string, Prepare>> = {
   "first-call": withGpt2((ours, tokens) => ours.logits(tokens)),
   "read-f32": reading("F32"),
   "read-bf16": reading("BF16"),
+  "onnx-sites": async () => {
+    const file = externalFile();
+    return () => countSites(file);
+  },
 };
 
 /**

@@ -23,6 +23,7 @@ const SUITES: Readonly<Record<string, () => Promise<Suite>>> = {
   ssm: async () => (await import("./suites/ssm.ts")).ssm(),
   moe: async () => (await import("./suites/moe.ts")).moe(),
   generate: async () => (await import("./suites/generate.ts")).generate(),
+  onnx: async () => (await import("./suites/onnx.ts")).onnx(),
   values: async () => (await import("./suites/values.ts")).values(),
 };
 

@@ -16,6 +16,25 @@ export {
 export { openAudio } from "./checkpoints/open-audio.ts";
 export { openEncoder } from "./checkpoints/open-encoder.ts";
 export { openOnnx, type OpenOnnxOptions } from "./checkpoints/open-onnx.ts";
+export { bakeOnnx, bakeParity, type OutputDifference } from "./checkpoints/bake-onnx.ts";
+export { mergeOnnx, type MergedModel } from "./checkpoints/merge-onnx.ts";
+export { onnxEdits, type OnnxEditOptions } from "./checkpoints/onnx-edits.ts";
+export {
+  surgery,
+  type Bake,
+  type GraphValue,
+  type ModelPlace,
+  type Saved,
+  type SplitModel,
+  type StripOptions,
+  type Surgery,
+} from "./onnx/surgery/index.ts";
+export {
+  saveOnnx,
+  type OnnxDtype,
+  type SavedOnnx,
+  type SaveOnnxOptions,
+} from "./checkpoints/save-onnx.ts";
 export { openSeq2Seq } from "./checkpoints/open-seq2seq.ts";
 export { openVision } from "./checkpoints/open-vision.ts";
 export { applyChatTemplate, type ChatMessage, type ChatOptions } from "./checkpoints/chat/chat.ts";

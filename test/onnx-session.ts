@@ -48,15 +48,17 @@ export class OnnxSession {
    *
    * @param ids - [batch][pos]
    * @param isThere - [batch][past + pos], 1 at tokens and 0 at padding
+   * @param first - what the first position is called
    */
   async call(
     ids: readonly (readonly number[])[],
     isThere: readonly (readonly number[])[],
     past: Readonly<Record<string, ort.Tensor>>,
+    first = 0,
   ): Promise<Called> {
     const pos = ids[0]!.length;
     const positions = isThere.map((row) => {
-      let count = 0;
+      let count = first;
       return row.map((bit) => (bit === 1 ? count++ : 0)).slice(-pos);
     });
     const given: Record<string, ort.Tensor> = {
@@ -68,8 +70,7 @@ export class OnnxSession {
     const feeds = Object.fromEntries(this.inputs.map((name) => [name, given[name]!]));
     const { logits, ...presents } = await this.#session.run(feeds);
     const renamed = Object.entries(presents).map(
-      ([name, tensor]) =>
-        [name.replace("present", "past_key_values"), tensor as ort.Tensor] as const,
+      ([name, tensor]) => [name.replace("present", "past_key_values"), tensor] as const,
     );
     return { logits: logits as ort.Tensor, past: Object.fromEntries(renamed) };
   }

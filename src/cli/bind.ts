@@ -47,9 +47,9 @@ export function bind(
   bound.action(async () => {
     const given = bound.opts<Record<string, unknown>>();
     const isJson = given["json"] === true;
-    const out = (given["out"] ?? []) as readonly string[];
-    const formats =
-      spec.formats === undefined ? [] : out.map((file) => formatOf(bound, file, spec.formats!));
+    const known = spec.formats;
+    const out = known === undefined ? [] : ((given["out"] ?? []) as readonly string[]);
+    const formats = out.map((file) => formatOf(bound, file, known!));
     const words = operandsOf(bound, spec.operands);
     const options = withDefaults(spec.options, given);
     const call = { ...voices(host, isJson), host, ...words, options, out };
@@ -129,10 +129,14 @@ function operandsOf(
   operands: readonly Operand[],
 ): Pick<Call<OptionSpecs>, "operands" | "rest"> {
   const words = [...bound.args];
-  let missing = operands.length - words.length;
+  const given = bound.opts<Record<string, unknown>>();
+  const taken = operands.filter(
+    ({ unless }) => unless === undefined || given[unless] === undefined,
+  );
+  let missing = taken.length - words.length;
   const found: Record<string, string> = {};
   let rest: readonly string[] = [];
-  for (const { name, default: standard, isOptional, isList } of operands) {
+  for (const { name, default: standard, isOptional, isList } of taken) {
     if (missing > 0 && standard !== undefined) {
       found[name] = standard;
       missing--;
@@ -155,12 +159,19 @@ function operandsOf(
     }
     found[name] = word;
   }
+  const replaced = operands.find((operand) => !taken.includes(operand));
+  if (words.length > 0 && replaced !== undefined) {
+    bound.error(
+      `error: "${words[0]}" is one word too many: --${replaced.unless} is in place of the ${replaced.name}.`,
+      { exitCode: 2 },
+    );
+  }
   return { operands: found, rest };
 }
 
 /** Whether a word names a network, so that it is hardly meant as a prompt. */
 function isPlace(word: string): boolean {
-  return word.startsWith("organism:");
+  return word.startsWith("organism:") || word.endsWith(".onnx");
 }
 
 /** Whether a word reads like a text, so that it is hardly meant as a network. */

@@ -2,47 +2,14 @@
 
 import { PatchClampError } from "../core/errors.ts";
 import { writeSafetensors } from "../checkpoints/safetensors.ts";
-import type { Pass } from "../network/network.ts";
-import type { AnyNetwork } from "../organisms/load-network.ts";
 import { report } from "../report/index.ts";
 import { command } from "./command.ts";
-import { openAny } from "./network.ts";
-import { flag, networkOperand, promptOperand, texts } from "./options.ts";
-import { readPrompt, toIds } from "./prompt.ts";
-import type { ReadPrompt } from "./prompt.ts";
+import { inputOperand, networkOperand, texts } from "./options.ts";
+import { readFor } from "./reading.ts";
+import type { Reading } from "./reading.ts";
 import { captured, capturedJson, capturedTable } from "./recording.ts";
 import type { Captured } from "./recording.ts";
-
-/** A prompt as its network reads it. */
-interface Reading extends Pick<ReadPrompt, "tokens" | "warning"> {
-  readonly run: (capture: readonly string[]) => Promise<Pass>;
-}
-
-/**
- * Reads the prompt of a network that reads text.
- *
- * @throws PatchClampError `UNSUPPORTED` for a network that takes something else
- */
-function reading(any: AnyNetwork, text: string, isIds: boolean): Reading {
-  if (any.kind === "decoder") {
-    const { network } = any;
-    const { ids, ...rest } = readPrompt(network, text, { isIds });
-    return { ...rest, run: (capture) => network.run([ids], { capture }) };
-  }
-  if (any.kind === "encoder") {
-    const { network } = any;
-    const given = isIds ? toIds(text) : text;
-    const ids = network.tokens(given).ids[0]!;
-    const tokens = ids.map((id) => (isIds ? String(id) : network.tokenizer.token(id)));
-    return { tokens, warning: undefined, run: (capture) => network.run(given, { capture }) };
-  }
-  throw new PatchClampError("UNSUPPORTED", {
-    where: "capture",
-    problem: `${any.network.name} takes more than one text (it is of the kind "${any.kind}").`,
-    fix: "record in a program of yours: net.run(..., { capture }).",
-    facts: { kind: any.kind },
-  });
-}
+import { inputOptions } from "./shared-options.ts";
 
 /**
  * Runs a prompt and records sites.
@@ -68,45 +35,36 @@ async function captureSites({ run }: Reading, selection: readonly string[]): Pro
 export const capture = command({
   name: "capture",
   summary: "record values inside a network while it reads a prompt",
-  operands: [networkOperand, promptOperand],
-  options: {
-    site: texts("glob", "what to record, by name or pattern"),
-    ids: flag("the prompt is a list of token ids, such as 2,17,9"),
-  },
+  operands: [networkOperand, inputOperand],
+  options: { site: texts("glob", "what to record, by name or pattern"), ...inputOptions },
   formats: ["safetensors", "json", "html"],
   examples: [
     'capture "Mira found her red kite." --site "blocks.*.resid_post"',
     'capture "Mira found her red kite." --site blocks.1.attn.pattern --out pattern.safetensors',
+    'capture stories/onnx/model.onnx "Mira found her red kite." --site "blocks.*.resid_post"',
   ],
   run: async ({ host, operands, options, note }) => {
-    const any = await openAny(host, operands["network"]!);
-    const text = operands["prompt"]!;
-    const prompt = reading(any, text, options.ids);
-    if (prompt.warning !== undefined) note(prompt.warning);
-    const found = await captureSites(prompt, options.site);
-    const { name } = any.network;
+    const reading = await readFor("capture", host, operands["network"]!, {
+      text: operands["prompt"],
+      isIds: options.ids,
+      inputs: options.inputs,
+    });
+    const { network, prompt, tokens, warning } = reading;
+    if (warning !== undefined) note(warning);
+    const found = await captureSites(reading, options.site);
     const tensors = Object.fromEntries(
       found.map(({ site, shape, data }) => [site, { shape, data }]),
     );
     return {
-      data: {
-        network: name,
-        prompt: text,
-        tokens: prompt.tokens,
-        sites: capturedJson(found),
-      },
+      data: { network, prompt, tokens, sites: capturedJson(found) },
       report: report({
-        title: `Recorded in ${name}`,
-        subtitle: text,
+        title: `Recorded in ${network}`,
+        subtitle: prompt,
         sections: [capturedTable(found)],
       }),
       files: {
         safetensors: () =>
-          writeSafetensors(tensors, {
-            network: name,
-            prompt: text,
-            tokens: JSON.stringify(prompt.tokens),
-          }),
+          writeSafetensors(tensors, { network, prompt, tokens: JSON.stringify(tokens) }),
       },
     };
   },

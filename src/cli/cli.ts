@@ -8,7 +8,13 @@ import { capture } from "./capture.ts";
 import type { Command, CommandGroup, Host } from "./command.ts";
 import { chatCommand } from "./chat/chat.ts";
 import { demo } from "./demo.ts";
+import { exportCommand } from "./export.ts";
 import { generate } from "./generate.ts";
+import { grad } from "./grad.ts";
+import { onnxBake } from "./onnx/bake.ts";
+import { onnxCut, onnxExpose, onnxRename, onnxSplit, onnxStrip } from "./onnx/edit.ts";
+import { onnxMerge } from "./onnx/merge.ts";
+import { onnxValues } from "./onnx/values.ts";
 import { organismsCheck, organismsList, organismsTrain } from "./organisms.ts";
 import { quantize } from "./quantize.ts";
 import { run } from "./run.ts";
@@ -25,6 +31,11 @@ const steering: CommandGroup = {
   summary: "learn, measure, describe, convert and try interventions",
 };
 
+const onnx: CommandGroup = {
+  name: "onnx",
+  summary: "look into ONNX files and edit them: expose, cut, split, bake, merge, rename, strip",
+};
+
 /** Everything that is bound, in the order of the help. What has several words stands after what it belongs to. */
 const entries: readonly (Command | CommandGroup)[] = [
   demo,
@@ -33,13 +44,24 @@ const entries: readonly (Command | CommandGroup)[] = [
   run,
   sites,
   capture,
+  grad,
   quantize,
+  exportCommand,
   steering,
   steerLearn,
   steerApply,
   steerCurve,
   steerDescribe,
   steerConvert,
+  onnx,
+  onnxValues,
+  onnxExpose,
+  onnxCut,
+  onnxSplit,
+  onnxBake,
+  onnxMerge,
+  onnxRename,
+  onnxStrip,
   organismsList,
   organismsTrain,
   organismsCheck,

@@ -47,6 +47,8 @@ export interface Operand {
   readonly default?: string;
   /** The last operand may be left out without a default. */
   readonly isOptional?: boolean;
+  /** Name of an option that takes the place of the operand. */
+  readonly unless?: string;
   /** The last operand may be several words; they are the call's `rest`. */
   readonly isList?: boolean;
 }

@@ -5,6 +5,8 @@ import type { LanguageNetwork } from "../network/language.ts";
 import type { WeightForm } from "../network/quantise.ts";
 import type { AnyNetwork } from "../organisms/load-network.ts";
 import { loadAny, loadNetwork } from "../organisms/load-network.ts";
+import type { Place } from "../organisms/place.ts";
+import { findPlace } from "../organisms/place.ts";
 import type { Host } from "./command.ts";
 import { status } from "./progress.ts";
 
@@ -27,6 +29,11 @@ export async function openLanguage(
 /** Opens a network of any kind. */
 export async function openAny(host: Host, place: string): Promise<AnyNetwork> {
   return opening(host, place, (hub) => loadAny(place, { hub }));
+}
+
+/** Finds the files that the user named, without opening a network. */
+export async function findFiles(host: Host, place: string): Promise<Place> {
+  return opening(host, place, (hub) => findPlace(place, { hub }));
 }
 
 async function opening<T>(

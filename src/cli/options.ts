@@ -78,7 +78,7 @@ function toNumbers(given: string): readonly number[] {
 /** The network of a command. */
 export const networkOperand: Operand = {
   name: "network",
-  help: "organism:NAME, a folder in Hugging Face layout, hf:org/name@revision, or a GGUF file",
+  help: "organism:NAME, a folder in Hugging Face layout, hf:org/name@revision, or a GGUF or ONNX file",
   default: "organism:stories",
 };
 
@@ -87,3 +87,6 @@ export const promptOperand: Operand = {
   name: "prompt",
   help: "the text to begin with, in quotes",
 };
+
+/** The prompt of a command that also runs ONNX models, whose inputs may come from a file. */
+export const inputOperand: Operand = { ...promptOperand, unless: "inputs" };

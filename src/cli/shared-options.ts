@@ -49,3 +49,9 @@ export const steeringOptions = {
 export const weightsOptions = {
   weights: choice(WEIGHT_FORMS, "the form of its weights (default: as stored)"),
 } as const;
+
+/** What a network is given where it is no prompt. */
+export const inputOptions = {
+  ids: flag("the prompt is a list of token ids, such as 2,17,9"),
+  inputs: text("file", "all inputs of an ONNX model by name, in JSON or safetensors"),
+} as const;

@@ -4,9 +4,16 @@ import type { Network } from "../network/network.ts";
 import { selectSites } from "../network/sites.ts";
 import type { SiteInfo } from "../network/sites.ts";
 import { report, table } from "../report/index.ts";
-import type { Report } from "../report/index.ts";
+import type { Report, Section } from "../report/index.ts";
+import type { AnyNetwork } from "../organisms/load-network.ts";
 import { command } from "./command.ts";
 import { openAny } from "./network.ts";
+import {
+  fileSites,
+  recognisedSection,
+  standardSites,
+  withOpenShapes,
+} from "./onnx/sites-report.ts";
 import { networkOperand, text } from "./options.ts";
 
 /** Axes whose length depends on the prompt. */
@@ -55,7 +62,7 @@ function parted(site: string): { number?: string; general: string } {
 }
 
 /** The sites as a table in which the blocks of a network share their lines. */
-function sitesReport(net: AnySites, sites: readonly ListedSite[]): Report {
+function sitesTable(net: AnySites, sites: readonly ListedSite[]): Section {
   const numbers = new Map<string, Set<string>>();
   for (const { name } of net.sites()) {
     const { number, general } = parted(name);
@@ -75,21 +82,32 @@ function sitesReport(net: AnySites, sites: readonly ListedSite[]): Report {
     example === undefined
       ? ""
       : ` What stands here is also what --site takes: ${parted(example).general.replace("{i}", "*")} is that site in every one of them.`;
-  return report({
-    title: `Sites of ${net.name}`,
-    subtitle: `${sites.length} values that can be recorded, edited and differentiated`,
-    sections: [
-      table({
-        columns: ["site", "shape", "meaning"],
-        rows: [...groups].map(([general, { own, site }]) => [
-          general.replace("{i}", numberPattern(own, numbers.get(general.split("{i}")[0]!)?.size)),
-          `[${site.shape.join(", ")}]`,
-          site.meaning,
-        ]),
-        ...(counts.length === 0 ? {} : { note: `There are ${counts.join(", ")}.${pattern}` }),
-      }),
-    ],
+  return table({
+    columns: ["site", "shape", "meaning"],
+    rows: [...groups].map(([general, { own, site }]) => [
+      general.replace("{i}", numberPattern(own, numbers.get(general.split("{i}")[0]!)?.size)),
+      `[${site.shape.join(", ")}]`,
+      site.meaning,
+    ]),
+    ...(counts.length === 0 ? {} : { note: `There are ${counts.join(", ")}.${pattern}` }),
   });
+}
+
+/** All that there is, and of an ONNX model what was recognised in it. */
+function sitesReport({ kind, network }: AnyNetwork, sites: readonly ListedSite[]): Report {
+  const title = `Sites of ${network.name}`;
+  const subtitle = `${sites.length} values that can be recorded, edited and differentiated`;
+  if (kind !== "onnx") return report({ title, subtitle, sections: [sitesTable(network, sites)] });
+  const standard = standardSites(network);
+  const [named, others] = [true, false].map((is) =>
+    sites.filter(({ name }) => standard.has(name) === is),
+  ) as [ListedSite[], ListedSite[]];
+  const sections = [
+    ...(named.length === 0 ? [] : [sitesTable(network, named)]),
+    ...fileSites(others),
+    recognisedSection(network),
+  ];
+  return report({ title, subtitle, sections });
 }
 
 /** The pattern for some of a network's blocks: `*` when it is all of them. */
@@ -106,11 +124,18 @@ export const sites = command({
   formats: ["html", "json"],
   examples: ["sites", 'sites --match "blocks.0.attn.*"', "sites organism:stories --json"],
   run: async ({ host, operands, options }) => {
-    const { kind, network } = await openAny(host, operands["network"]!);
-    const found = listSites(network, options.match);
+    const any = await openAny(host, operands["network"]!);
+    const { kind, network } = any;
+    const listed = listSites(network, options.match);
+    const found = kind === "onnx" ? withOpenShapes(network, listed) : listed;
     return {
-      data: { network: network.name, kind, sites: found },
-      report: sitesReport(network, found),
+      data: {
+        network: network.name,
+        kind,
+        sites: found,
+        ...(kind === "onnx" ? { recognised: network.recognised.report } : {}),
+      },
+      report: sitesReport(any, found),
     };
   },
 });

@@ -2,11 +2,11 @@
 // and values that goes in and comes out.
 
 import { PatchClampError } from "../core/errors.ts";
-import type { Tree } from "../core/tree.ts";
-import { leaves } from "../core/tree.ts";
 import { NEVER } from "../nn/masks.ts";
 import { exportGraph } from "../onnx/export.ts";
 import type { SizedTrace } from "../onnx/export.ts";
+import type { UnwrittenModel } from "../onnx/write.ts";
+import { modelBytes } from "../onnx/write.ts";
 import { concat, ones } from "../runtime/index.ts";
 import type { Tensor } from "../runtime/index.ts";
 import { collect } from "../tensor/graph.ts";
@@ -19,7 +19,7 @@ import { asSet, planFor } from "./interventions.ts";
 import type { Steering } from "./interventions.ts";
 import type { LanguageNetwork } from "./language.ts";
 import { batchInputs, tokenBatch } from "./prompt.ts";
-import { storedParts } from "./stored-parts.ts";
+import { storedNames } from "./stored-parts.ts";
 import type { Edit } from "./tap.ts";
 import { recordingTap } from "./tap.ts";
 
@@ -31,11 +31,11 @@ export interface ExportOnnxOptions {
   readonly strength?: number | undefined;
 }
 
-/** Sizes at which the network is traced: primes that no size of a network is, so that numbers tell what they are made of. */
+/** Sizes at which the network is traced: primes, so that numbers tell what they are made of. */
 const TRACED = [
-  { batch_size: 1009, sequence_length: 2003, past_sequence_length: 4007 },
-  { batch_size: 1013, sequence_length: 2011, past_sequence_length: 4019 },
-  { batch_size: 1019, sequence_length: 2027, past_sequence_length: 4051 },
+  { batch_size: 7, sequence_length: 307, past_sequence_length: 401 },
+  { batch_size: 11, sequence_length: 313, past_sequence_length: 433 },
+  { batch_size: 13, sequence_length: 331, past_sequence_length: 509 },
 ] as const;
 
 type TracedSizes = (typeof TRACED)[number];
@@ -54,19 +54,23 @@ export async function exportOnnx(
   net: LanguageNetwork,
   options: ExportOnnxOptions = {},
 ): Promise<Uint8Array> {
+  return modelBytes(WHERE, await onnxModel(net, options));
+}
+
+/** As `exportOnnx`, for models that are written piece by piece. */
+export async function onnxModel(
+  net: LanguageNetwork,
+  options: ExportOnnxOptions = {},
+): Promise<UnwrittenModel> {
   const edits = editsOf(net, options);
   const shapes = cacheShapes(net);
-  const weights = new Map<Tensor, string>();
-  for (const [path, weight] of leaves<Tensor>(net.params as Tree<Tensor>)) {
-    const parts = storedParts(weight);
-    for (const [i, part] of parts.entries())
-      if (!weights.has(part)) weights.set(part, parts.length === 1 ? path : `${path}.${i}`);
-  }
   const traces = TRACED.map((sizes) => traceAt(net, sizes, { edits, shapes }));
-  return exportGraph(traces, { where: WHERE, weights });
+  return exportGraph(traces, { where: WHERE, weights: storedNames(net.params) });
 }
 
 const WHERE = "exportOnnx";
+
+const none = (): undefined => undefined;
 
 /** Heads and width of what each layer keeps. */
 type CacheShapes = readonly {
@@ -110,12 +114,13 @@ function traceAt(
   const isLater = columns.reshape([1, 1, 1, past + pos]).greater(queries);
   const isMissing = isThere.equal(0).reshape([batch, 1, 1, past + pos]);
   const mask = isLater.or(isMissing).where(NEVER, 0);
-  const keyPositions = isThere.cast("int32").cumsum({ axis: 1 }).sub(1);
+  // who counts positions from 1, as transformers.js does for Gemma 3, sees the same distances
+  const last = (x: Tensor): Tensor => x.max({ axis: 1, keepDims: true });
+  const counted = isThere.cast("int32").cumsum({ axis: 1 });
+  const start = last(positions.cast("int32")).sub(last(counted));
+  const keyPositions = counted.add(start);
   const presents: Record<string, Tensor> = {};
   const { tap } = recordingTap({ edits });
-  const refuse = (what: string) => () => {
-    throw new PatchClampError("UNSUPPORTED", { where: WHERE, problem: `${net.name} ${what}.` });
-  };
   const logits = tap(
     "logits",
     net.forward(
@@ -126,14 +131,20 @@ function traceAt(
         keyPositions: keyPositions.maximum(0),
         mask,
         cache: {
-          past: (layer) => kept[layer],
+          past: none,
+          // in one piece: WebGPU has no products of a past without positions
           store: (layer, k, v) => {
-            presents[`present.${layer}.key`] = concat([kept[layer]!.k, k], { axis: 2 });
-            presents[`present.${layer}.value`] = concat([kept[layer]!.v, v], { axis: 2 });
+            const whole = {
+              k: concat([kept[layer]!.k, k], { axis: 2 }),
+              v: concat([kept[layer]!.v, v], { axis: 2 }),
+            };
+            presents[`present.${layer}.key`] = whole.k;
+            presents[`present.${layer}.value`] = whole.v;
+            return whole;
           },
-          state: () => undefined,
-          keep: refuse("has recurrent layers, whose state is not exported"),
-          revise: refuse("computes earlier positions otherwise in longer texts"),
+          state: none,
+          keep: none,
+          revise: none,
         },
       },
       tap,
@@ -141,19 +152,25 @@ function traceAt(
   );
   const outputs = { logits, ...presents };
   return {
-    sizes: sizes as unknown as Record<string, number>,
+    sizes,
     graph: rewritten(collect(Object.values(outputs))),
     inputs,
     outputs: Object.keys(outputs),
   };
 }
 
-/** Shapes of keys and values without batch: [head, pos, width]. */
+/**
+ * Shapes of keys and values without batch: [head, pos, width].
+ *
+ * @throws PatchClampError `UNSUPPORTED` for a network that keeps something else
+ */
 function cacheShapes(net: LanguageNetwork): CacheShapes {
   const shapes: { key: readonly number[]; value: readonly number[] }[] = [];
   const inputs = batchInputs(tokenBatch([[0, 0]], "left", 0));
   const { tap } = recordingTap();
-  const none = (): undefined => undefined;
+  const refuse = (what: string) => () => {
+    throw new PatchClampError("UNSUPPORTED", { where: WHERE, problem: `${net.name} ${what}.` });
+  };
   net.forward(
     net.params as never,
     {
@@ -161,8 +178,8 @@ function cacheShapes(net: LanguageNetwork): CacheShapes {
       cache: {
         past: none,
         state: none,
-        keep: none,
-        revise: none,
+        keep: refuse("has recurrent layers, whose state is not exported"),
+        revise: refuse("computes earlier positions otherwise in longer texts"),
         store: (layer, k, v) => {
           shapes[layer] = { key: k.shape.slice(1), value: v.shape.slice(1) };
         },

@@ -2,6 +2,7 @@
 // are padded, and the padding is masked so that every row gives the numbers it gives alone.
 
 import { PatchClampError } from "../core/errors.ts";
+import type { KeyValues } from "../nn/attention.ts";
 import { causalBias, paddedCausalBias } from "../nn/masks.ts";
 import { fromHost } from "../tensor/leaf.ts";
 import type { Tensor } from "../tensor/tensor.ts";
@@ -27,8 +28,11 @@ export type LanguageInput = Prompt | PaddedPrompt;
 export interface DecoderCache {
   /** Keys and values of earlier positions, each [batch, kvHead, capacity, dHead]. */
   readonly past: (layer: number) => { readonly k: Tensor; readonly v: Tensor } | undefined;
-  /** Takes the keys and values of the new positions, each [batch, kvHead, pos, dHead]. */
-  readonly store: (layer: number, k: Tensor, v: Tensor) => void;
+  /**
+   * Takes the keys and values of the new positions, each [batch, kvHead, pos, dHead]; may give those of all positions, which are then
+   * looked at instead of `past` and the new ones side by side.
+   */
+  readonly store: (layer: number, k: Tensor, v: Tensor) => KeyValues | undefined;
   /** What a recurrent layer kept after the last position, in the layer's own order and shapes, [batch, ...]. */
   readonly state: (layer: number) => readonly Tensor[] | undefined;
   /** Takes what a recurrent layer wants back at the next position. */

@@ -15,6 +15,17 @@ export function storedParts(weight: Tensor): readonly Tensor[] {
     : [weight];
 }
 
+/** What is stored by its path among the parameters; the parts of a weight are numbered. */
+export function storedNames(params: Tree<Tensor>): ReadonlyMap<Tensor, string> {
+  const names = new Map<Tensor, string>();
+  for (const [path, weight] of leaves<Tensor>(params)) {
+    const parts = storedParts(weight);
+    for (const [i, part] of parts.entries())
+      if (!names.has(part)) names.set(part, parts.length === 1 ? path : `${path}.${i}`);
+  }
+  return names;
+}
+
 /** Whether any weight is stored in four or eight bits. */
 export function isQuantised(params: Tree<Tensor>): boolean {
   return leaves<Tensor>(params).some(([, weight]) => packedParts(weight) !== undefined);

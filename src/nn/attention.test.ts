@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 
 import { recorder } from "../../test/recorder.ts";
 import { maxDifference } from "../../test/tiny.ts";
-import { randn, tensor, zeros, ones } from "../runtime/index.ts";
+import { concat, ones, randn, tensor, zeros } from "../runtime/index.ts";
 import type { Tensor } from "../runtime/index.ts";
 import type { AttentionParams } from "./attention.ts";
 import { attention } from "./attention.ts";
@@ -121,7 +121,7 @@ describe("attention", () => {
   test("keys and values from a cache stand before the new ones", async () => {
     const params = projections(4, 2);
     let stored: { k: Tensor; v: Tensor } | undefined;
-    const store = (k: Tensor, v: Tensor): void => void (stored = { k, v });
+    const store = (k: Tensor, v: Tensor): undefined => void (stored = { k, v });
     const start = x.slice({ axis: 1, end: 3 });
     attention(start, params, { ...form, mask: causalBias(3), cache: { past: undefined, store } });
     const last = attention(x.slice({ axis: 1, start: 3 }), params, {
@@ -131,6 +131,18 @@ describe("attention", () => {
     });
     const whole = attention(x, params, form).slice({ axis: 1, start: 3 });
     expect(maxDifference(await rows(last), await rows(whole))).toBeLessThanOrEqual(1e-5);
+    const joined = attention(x.slice({ axis: 1, start: 3 }), params, {
+      ...form,
+      mask: zeros([1, 1, 1, 4]),
+      cache: {
+        past: undefined,
+        store: (k, v) => ({
+          k: concat([stored!.k, k], { axis: 2 }),
+          v: concat([stored!.v, v], { axis: 2 }),
+        }),
+      },
+    });
+    expect(maxDifference(await rows(joined), await rows(whole))).toBeLessThanOrEqual(1e-5);
   });
 
   test("heads that do not divide into groups are refused", () => {

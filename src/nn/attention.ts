@@ -15,10 +15,17 @@ export interface AttentionParams {
   readonly o: LinearParams;
 }
 
-/** Keys and values of earlier positions, and where new ones go: each [batch, kvHead, capacity or pos, dHead]. */
+/** Keys and values, each [batch, kvHead, pos, dHead]. */
+export interface KeyValues {
+  readonly k: Tensor;
+  readonly v: Tensor;
+}
+
+/** Keys and values of earlier positions, and where new ones go. */
 export interface AttentionCache {
-  readonly past: { readonly k: Tensor; readonly v: Tensor } | undefined;
-  readonly store: (k: Tensor, v: Tensor) => void;
+  readonly past: KeyValues | undefined;
+  /** Takes the new ones; may give those of all positions, earlier ones first, which are then looked at as one. */
+  readonly store: (k: Tensor, v: Tensor) => KeyValues | undefined;
 }
 
 /** A function of queries or keys, [batch, pos, head, dHead]. */
@@ -110,29 +117,30 @@ export function attend({ q, k, v }: Heads, form: ScoreForm, tap: SiteTap = untap
   const { normalise = (scores: Tensor) => scores.softmax({ axis: -1 }) } = form;
   const kNew = k.transpose([0, 2, 1, 3]);
   const vNew = v.transpose([0, 2, 1, 3]);
-  cache?.store(kNew, vNew);
-  const past = cache?.past;
+  const whole = cache?.store(kNew, vNew);
+  const past = whole === undefined ? cache?.past : undefined;
+  const { k: keys, v: values } = whole ?? { k: kNew, v: vNew };
 
   // query heads of a group lie behind one another, so that one product serves the group
   const grouped = [batch, nKvHeads, (nHeads / nKvHeads) * pos];
   // scaling the queries takes a small part of the time that scaling the scores would
   const scaled = scale === 1 ? q : q.mul(scale);
   const qGroups = scaled.transpose([0, 2, 1, 3]).reshape([...grouped, dHead]);
-  const dots = (keys: Tensor): Tensor =>
-    qGroups.matmul(keys, { transposeB: true }).reshape([batch, nHeads, pos, keys.shape[2]!]);
-  const raw = past === undefined ? dots(kNew) : concat([dots(past.k), dots(kNew)], { axis: -1 });
+  const dots = (own: Tensor): Tensor =>
+    qGroups.matmul(own, { transposeB: true }).reshape([batch, nHeads, pos, own.shape[2]!]);
+  const raw = past === undefined ? dots(keys) : concat([dots(past.k), dots(keys)], { axis: -1 });
   const capped = cap === undefined ? raw : cap(raw);
   const scores = tap("scores", mask === undefined ? capped : capped.add(mask));
   const pattern = tap("pattern", normalise(scores));
 
-  const mixed = (p: Tensor, values: Tensor): Tensor =>
-    p.reshape([...grouped, values.shape[2]!]).matmul(values);
+  const mixed = (p: Tensor, own: Tensor): Tensor =>
+    p.reshape([...grouped, own.shape[2]!]).matmul(own);
   const capacity = past?.k.shape[2] ?? 0;
   const sums =
     past === undefined
-      ? mixed(pattern, vNew)
+      ? mixed(pattern, values)
       : mixed(pattern.slice({ axis: -1, end: capacity }), past.v).add(
-          mixed(pattern.slice({ axis: -1, start: capacity }), vNew),
+          mixed(pattern.slice({ axis: -1, start: capacity }), values),
         );
   const dValue = v.shape[3]!;
   return tap("z", sums.reshape([batch, nHeads, pos, dValue]).transpose([0, 2, 1, 3]));

@@ -6,12 +6,15 @@ import type { Graph } from "../tensor/graph.ts";
 import type { Device } from "../tensor/op.ts";
 import { ONNX_TYPE } from "../tensor/ops/cast.ts";
 import type { Tensor, TypedArray } from "../tensor/tensor.ts";
+import { bytesOf, sizeOf } from "../tensor/tensor.ts";
 import { graphParts, OPSETS } from "./emit.ts";
 import type { GraphParts } from "./emit.ts";
 import type { InitializerForm, NodeForm, PortForm } from "./proto.ts";
-import { encodeModel } from "./proto.ts";
+import { SizeNodes } from "./size-nodes.ts";
+import type { OpenConstant } from "./size-nodes.ts";
 import { solveSize } from "./sizes.ts";
 import type { Size, Sizes } from "./sizes.ts";
+import type { LateConstant, UnwrittenModel } from "./write.ts";
 
 /** The function, traced at some sizes. */
 export interface SizedTrace {
@@ -34,52 +37,87 @@ export interface ExportOptions {
 }
 
 /**
- * Writes a function as an ONNX model with open sizes.
+ * Makes an ONNX model with open sizes of a function.
  *
- * @param traces - three or more, at sizes that are large, different primes: a number that differs must say of which sizes it is made
- * @returns the bytes of the model, its weights among them
+ * @param traces - three or more, at sizes that are different primes: a number that differs must say of which sizes it is made
  * @throws PatchClampError `UNSUPPORTED` when what is computed depends on sizes in another way than the numbers of shapes do
  */
 export async function exportGraph(
   traces: readonly SizedTrace[],
   options: ExportOptions,
-): Promise<Uint8Array> {
+): Promise<UnwrittenModel> {
   const { where, weights, device = "cpu" } = options;
   const named = traces.map((trace) => namedInputs(trace, weights));
   const parts = traces.map(({ graph }, i) => graphParts(graph, named[i]!.names, device));
   checkAlike(where, parts);
+  const [first, [part]] = [traces[0]!, parts as [GraphParts]];
   const sizes = traces.map((trace) => trace.sizes);
-  const making = new SizeNodes(traces[0]!);
+  const making = new SizeNodes(first.inputs, first.sizes);
+  const held = await heldBy(where, { parts, named, sizes }, making);
+  const ports = (
+    names: Iterable<string>,
+    find: (name: string, trace: number) => Tensor,
+  ): PortForm[] =>
+    [...names].map((name) => {
+      const all = traces.map((_, i) => find(name, i));
+      return openPort(name, all, sizes);
+    });
+  const given = new Set(part.outputs);
+  const between = [...part.values.keys()].filter((name) => !given.has(name));
+  return {
+    form: {
+      opsets: OPSETS,
+      nodes: [...making.nodes, ...renamed(part, first.outputs)],
+      initializers: [...making.constants, ...held.constants],
+      inputs: ports(first.inputs.keys(), (name, i) => traces[i]!.inputs.get(name)!),
+      outputs: ports(first.outputs, (name, i) => {
+        const { graph, outputs } = traces[i]!;
+        return graph.outputs[outputs.indexOf(name)]!;
+      }),
+      values: ports(between, (name, i) => parts[i]!.values.get(name)!),
+    },
+    weights: held.late,
+  };
+}
+
+/** The graphs of all traces. */
+interface Traced {
+  readonly parts: readonly GraphParts[];
+  readonly named: readonly NamedInputs[];
+  readonly sizes: readonly Sizes[];
+}
+
+/** What the model holds; numbers that differ from size to size are made where it runs. */
+async function heldBy(
+  where: string,
+  { parts, named, sizes }: Traced,
+  making: SizeNodes,
+): Promise<{ readonly constants: InitializerForm[]; readonly late: LateConstant[] }> {
+  const [part] = parts as [GraphParts];
   const constants: InitializerForm[] = [];
-  for (const [i, constant] of parts[0]!.constants.entries()) {
+  const late: LateConstant[] = [...part.baked].map(([name, leaf]) => lateConstant(name, leaf));
+  for (const [i, constant] of part.constants.entries()) {
+    if (constant.bytes === "external") continue;
     const all = parts.map((own) => own.constants[i]!);
-    if (isSame(all.map(({ bytes }) => bytes))) constants.push(await withBytes(constant, parts[0]!));
-    else making.define(constant.name, sizesOf(where, all, sizes));
+    if (isSameConstant(all)) constants.push(constant);
+    else making.make(constant.name, openConstant(where, all, sizes));
   }
-  const read = new Set([...parts[0]!.nodes.flatMap((node) => node.inputs), ...parts[0]!.outputs]);
+  const read = new Set([...part.nodes.flatMap((node) => node.inputs), ...part.outputs]);
   for (const [i, { leaf, name }] of named[0]!.data.entries()) {
-    if (!read.has(name)) continue; // it lies in the graph under another name
+    if (!read.has(name) || part.baked.has(name)) continue;
     const leaves = named.map((own) => own.data[i]!.leaf);
-    const data = await Promise.all([...new Set(leaves)].map(async (own) => own.value!.read()));
-    if (isSame(data.map(bytesOf))) constants.push(initializer(name, leaf, data[0]!));
-    else making.count(name, leaf.dtype, countOf(where, data, sizes));
+    if (leaves.every((own) => own === leaf)) {
+      late.push(lateConstant(name, leaf));
+      continue;
+    }
+    const data = await Promise.all(leaves.map((own) => own.value!.read()));
+    const { dtype, shape } = leaf;
+    const bytes = data.map(rawBytes);
+    if (isSame(bytes))
+      constants.push({ name, onnxType: ONNX_TYPE[dtype], shape, bytes: bytes[0]! });
+    else making.count(name, dtype, countOf(where, data, sizes));
   }
-  const [first] = traces;
-  const outputs = first!.outputs.map((name, i) => {
-    const shapes = traces.map(({ graph }) => graph.outputs[i]!.shape);
-    return { ...port(name, first!.graph.outputs[i]!), shape: openShape(shapes, sizes) };
-  });
-  const inputs = [...first!.inputs].map(([name, tensor]) => {
-    const shapes = traces.map((trace) => trace.inputs.get(name)!.shape);
-    return { ...port(name, tensor), shape: openShape(shapes, sizes) };
-  });
-  return encodeModel({
-    opsets: OPSETS,
-    nodes: [...making.nodes, ...renamed(parts[0]!, first!.outputs)],
-    initializers: [...making.constants, ...constants],
-    inputs,
-    outputs,
-  });
+  return { constants, late };
 }
 
 interface NamedInputs {
@@ -108,7 +146,7 @@ function checkAlike(where: string, [first, ...others]: readonly GraphParts[]): v
   const form = ({ nodes, constants }: GraphParts): string =>
     JSON.stringify([
       nodes.map(({ opType, inputs, outputs, attrs }) => [opType, inputs, outputs, attrs]),
-      constants.map(({ name, onnxType, shape }) => [name, onnxType, shape]),
+      constants.map(({ name, onnxType, shape }) => [name, onnxType, shape.length]),
     ]);
   const wanted = form(first!);
   if (others.every((own) => form(own) === wanted)) return;
@@ -119,26 +157,38 @@ function checkAlike(where: string, [first, ...others]: readonly GraphParts[]): v
   });
 }
 
-/** The sizes that a constant of whole numbers is made of. */
-function sizesOf(
+function openConstant(
   where: string,
   constants: readonly InitializerForm[],
   sizes: readonly Sizes[],
-): Size[] {
-  const [{ onnxType, bytes }] = constants as [InitializerForm];
-  if (onnxType !== ONNX_TYPE.int64 || bytes === "external") throw tangled(where);
+): OpenConstant {
+  const [{ onnxType }] = constants as [InitializerForm];
+  if (onnxType !== ONNX_TYPE.int64) throw tangled(where);
   const lists = constants.map((own) => wholes(own.bytes as Uint8Array));
-  return lists[0]!.map((_, i) =>
-    solved(
-      where,
-      lists.map((list) => list[i]!),
-      sizes,
-    ),
-  );
+  const solvedList = (all: readonly (readonly number[])[]): Size[] =>
+    all[0]!.map((_, i) =>
+      solved(
+        where,
+        all.map((own) => own[i]!),
+        sizes,
+      ),
+    );
+  const isList = constants.every(({ shape }) => shape.join() === constants[0]!.shape.join());
+  return isList
+    ? { kind: "sizes", sizes: solvedList(lists) }
+    : {
+        kind: "count",
+        to: countOf(where, lists, sizes),
+        shape: solvedList(constants.map(({ shape }) => shape)),
+      };
 }
 
 /** How far data counts, which is 0, 1, 2 ... up to a size. */
-function countOf(where: string, data: readonly TypedArray[], sizes: readonly Sizes[]): Size {
+function countOf(
+  where: string,
+  data: readonly ArrayLike<number | bigint>[],
+  sizes: readonly Sizes[],
+): Size {
   const isCount = data.every((own) => Array.prototype.every.call(own, (x, i) => Number(x) === i));
   if (!isCount) throw tangled(where);
   return solved(
@@ -163,17 +213,17 @@ function tangled(where: string): PatchClampError {
   });
 }
 
-function openShape(
-  shapes: readonly (readonly number[])[],
-  sizes: readonly Sizes[],
-): (number | string)[] {
-  return shapes[0]!.map((_, axis) => {
+/** @param all - the value at each choice of sizes */
+function openPort(name: string, all: readonly Tensor[], sizes: readonly Sizes[]): PortForm {
+  const [{ dtype, shape }] = all as [Tensor];
+  const open = shape.map((_, axis) => {
     const found = solveSize(
-      shapes.map((shape) => shape[axis]!),
+      all.map((own) => own.shape[axis]!),
       sizes,
     );
-    return found === undefined ? `size_${axis}` : titleOf(found);
+    return found === undefined ? "" : titleOf(found);
   });
+  return { name, onnxType: ONNX_TYPE[dtype], shape: open };
 }
 
 function titleOf({ factor, names, sum, plus }: Size): number | string {
@@ -181,83 +231,6 @@ function titleOf({ factor, names, sum, plus }: Size): number | string {
   const text = names.join(sum ? " + " : " * ");
   const times = factor === 1 ? text : `${factor} * ${text}`;
   return plus === 0 ? times : `${times} + ${plus}`;
-}
-
-/** Nodes that compute sizes where the model runs. */
-class SizeNodes {
-  readonly nodes: NodeForm[] = [];
-  readonly constants: InitializerForm[] = [];
-  readonly #known = new Map<string, string>();
-  readonly #trace: SizedTrace;
-
-  constructor(trace: SizedTrace) {
-    this.#trace = trace;
-  }
-
-  /** Makes the constant of that name: a list of sizes. */
-  define(name: string, sizes: readonly Size[]): void {
-    const parts = sizes.map((size) => this.#one(size));
-    this.#node("Concat", parts, { axis: 0 }, name);
-  }
-
-  /** Makes 0, 1, 2 ... up to a size. */
-  count(name: string, dtype: Tensor["dtype"], size: Size): void {
-    const scalar = (of: string): string => this.#node("Reshape", [of, this.#constant([], [0])], {});
-    const range = [
-      scalar(this.#constant([0])),
-      scalar(this.#one(size)),
-      scalar(this.#constant([1])),
-    ];
-    this.#node("Cast", [this.#node("Range", range, {})], { to: ONNX_TYPE[dtype] }, name);
-  }
-
-  /** The name of a list of one number. */
-  #one({ factor, names, sum, plus }: Size): string {
-    if (names.length === 0) return this.#constant([factor]);
-    const joined = names.map((name) => this.#size(name));
-    const all = joined.reduce((x, y) => this.#node(sum ? "Add" : "Mul", [x, y], {}));
-    const times = factor === 1 ? all : this.#node("Mul", [all, this.#constant([factor])], {});
-    return plus === 0 ? times : this.#node("Add", [times, this.#constant([plus])], {});
-  }
-
-  /** A size as it is when the model runs, read off an input that has it. */
-  #size(name: string): string {
-    for (const [input, { shape }] of this.#trace.inputs) {
-      const axis = shape.indexOf(this.#trace.sizes[name]!);
-      if (axis < 0) continue;
-      const whole = this.#node("Shape", [input], {});
-      const bounds = [this.#constant([axis]), this.#constant([axis + 1])];
-      return this.#node("Slice", [whole, ...bounds], {});
-    }
-    throw new Error(`no input has the size ${name}`);
-  }
-
-  #constant(numbers: readonly number[], shape: readonly number[] = [numbers.length]): string {
-    const key = `constant ${numbers.join()}`;
-    const known = this.#known.get(key);
-    if (known !== undefined) return known;
-    const name = `size.c${this.constants.length}`;
-    const bytes = new Uint8Array(BigInt64Array.from(numbers, BigInt).buffer);
-    this.constants.push({ name, onnxType: ONNX_TYPE.int64, shape, bytes });
-    this.#known.set(key, name);
-    return name;
-  }
-
-  /** Adds a node, or finds the one that computes the same. */
-  #node(
-    opType: string,
-    inputs: readonly string[],
-    attrs: NodeForm["attrs"],
-    output?: string,
-  ): string {
-    const key = JSON.stringify([opType, inputs, attrs]);
-    const known = this.#known.get(key);
-    if (known !== undefined && output === undefined) return known;
-    const name = output ?? `size.${this.nodes.length}`;
-    this.nodes.push({ name, opType, domain: "", inputs, outputs: [name], attrs });
-    this.#known.set(key, name);
-    return name;
-  }
 }
 
 /** The nodes, with the model's names for what they give out. */
@@ -271,23 +244,20 @@ function renamed({ nodes, outputs }: GraphParts, names: readonly string[]): Node
   }));
 }
 
-async function withBytes(
-  constant: InitializerForm,
-  { baked }: GraphParts,
-): Promise<InitializerForm> {
-  const leaf = baked.get(constant.name);
-  return leaf === undefined ? constant : { ...constant, bytes: bytesOf(await leaf.value!.read()) };
+function lateConstant(name: string, leaf: Tensor): LateConstant {
+  const { dtype, shape } = leaf;
+  const value = leaf.value!;
+  return {
+    name,
+    onnxType: ONNX_TYPE[dtype],
+    shape,
+    size: bytesOf(leaf),
+    // a part, even if it is all, is not kept in memory by who read it
+    read: async () => rawBytes(await (value.readPart?.([0, sizeOf(shape)]) ?? value.read())),
+  };
 }
 
-function initializer(name: string, { dtype, shape }: Tensor, data: TypedArray): InitializerForm {
-  return { name, onnxType: ONNX_TYPE[dtype], shape, bytes: bytesOf(data) };
-}
-
-function port(name: string, { dtype, shape }: Tensor): PortForm {
-  return { name, onnxType: ONNX_TYPE[dtype], shape };
-}
-
-function bytesOf({ buffer, byteOffset, byteLength }: TypedArray): Uint8Array {
+function rawBytes({ buffer, byteOffset, byteLength }: TypedArray): Uint8Array {
   return new Uint8Array(buffer, byteOffset, byteLength);
 }
 
@@ -296,11 +266,15 @@ function wholes(bytes: Uint8Array): number[] {
   return Array.from(new BigInt64Array(buffer), Number);
 }
 
-function isSame(all: readonly (Uint8Array | "external")[]): boolean {
-  const [first] = all;
-  return all.every(
-    (own) =>
-      own === first ||
-      (own.length === first!.length && Array.prototype.every.call(own, (x, i) => x === first![i])),
+function isSameConstant(all: readonly InitializerForm[]): boolean {
+  return (
+    all.every(({ shape }) => shape.join() === all[0]!.shape.join()) &&
+    isSame(all.map(({ bytes }) => bytes as Uint8Array))
+  );
+}
+
+function isSame([first, ...others]: readonly Uint8Array[]): boolean {
+  return others.every(
+    (own) => own.length === first!.length && own.every((byte, i) => byte === first![i]),
   );
 }

@@ -15,15 +15,26 @@ export interface NodeForm {
   readonly attrs: Readonly<Record<string, OnnxAttr | GraphForm>>;
 }
 
-/** A constant: stored in the model, or beside it, where the session's `externalData` has it under its name. */
+/** Where numbers lie beside a model, in bytes. */
+export interface Beside {
+  /** A path, seen from the model. */
+  readonly location: string;
+  readonly offset: number;
+  readonly length: number;
+}
+
+/** A constant: stored in the model, or beside it; `"external"` is where the session's `externalData` has it under its name. */
 export interface InitializerForm {
   readonly name: string;
   readonly onnxType: number;
   readonly shape: readonly number[];
-  readonly bytes: Uint8Array | "external";
+  readonly bytes: Uint8Array | Beside | "external";
 }
 
-/** A graph input or output; a text is a size that is known when it runs. A shape of `"sequence"` declares a sequence of float tensors. */
+/**
+ * A value of a graph; a text is a size that is known when it runs, an empty one a size without a name. A shape of `"sequence"` declares a
+ * sequence of float tensors.
+ */
 export interface PortForm {
   readonly name: string;
   readonly onnxType: number;
@@ -36,6 +47,8 @@ export interface GraphForm {
   readonly initializers: readonly InitializerForm[];
   readonly inputs: readonly PortForm[];
   readonly outputs: readonly PortForm[];
+  /** What is known of values between inputs and outputs; optimisers of runtimes ask for it. Default: nothing. */
+  readonly values?: readonly PortForm[];
 }
 
 /** A whole model. */
@@ -52,7 +65,8 @@ const text =
 const integer =
   (field: number, value: number): Write =>
   (w) =>
-    w.tag(field, WireType.Varint).int64(value);
+    // the number nearest to the largest whole number of 64 bits is the one above it
+    w.tag(field, WireType.Varint).int64(value < 2 ** 63 ? value : 2n ** 63n - 1n);
 const message =
   (field: number, ...parts: readonly Write[]): Write =>
   (w) => {
@@ -64,23 +78,53 @@ const message =
 const IR_VERSION = 10;
 
 /** Encodes a model. */
-export function encodeModel({ opsets, ...graph }: ModelForm): Uint8Array {
+export function encodeModel(model: ModelForm): Uint8Array {
+  return encodeModelStart(model, 0);
+}
+
+/**
+ * Encodes a model that goes on after these bytes with more constants.
+ *
+ * @param bytesToCome - that these constants take: for each what `encodeConstantStart` gives, and its numbers
+ */
+export function encodeModelStart({ opsets, ...graph }: ModelForm, bytesToCome: number): Uint8Array {
   const w = new BinaryWriter();
   integer(1, IR_VERSION)(w);
   text(2, "patchclamp")(w);
   for (const [domain, version] of Object.entries(opsets))
     message(8, text(1, domain), integer(2, version))(w);
-  message(7, ...graphParts(graph))(w);
+  const inside = new BinaryWriter();
+  for (const part of graphParts(graph)) part(inside);
+  const start = inside.finish();
+  w.tag(7, WireType.LengthDelimited)
+    .uint32(start.length + bytesToCome)
+    .raw(start);
   return w.finish();
 }
 
-function graphParts({ nodes, initializers, inputs, outputs }: GraphForm): Write[] {
+/** Encodes a constant up to its numbers, which are to follow. */
+export function encodeConstantStart(
+  constant: Omit<InitializerForm, "bytes">,
+  size: number,
+): Uint8Array {
+  const inside = new BinaryWriter();
+  for (const part of constantParts(constant)) part(inside);
+  const start = inside.tag(9, WireType.LengthDelimited).uint32(size).finish();
+  const w = new BinaryWriter().tag(5, WireType.LengthDelimited);
+  return w
+    .uint32(start.length + size)
+    .raw(start)
+    .finish();
+}
+
+function graphParts({ nodes, initializers, inputs, outputs, values = [] }: GraphForm): Write[] {
   return [
     ...nodes.map((node) => message(1, ...nodeParts(node))),
     text(2, "patchclamp"),
     ...initializers.map((initializer) => message(5, ...initializerParts(initializer))),
     ...inputs.map((port) => message(11, ...portParts(port))),
     ...outputs.map((port) => message(12, ...portParts(port))),
+    ...values.map((port) => message(13, ...portParts(port))),
   ];
 }
 
@@ -89,8 +133,10 @@ function nodeParts({ name, opType, domain, inputs, outputs, attrs }: NodeForm): 
     (field: number, value: string): Write =>
     (w) =>
       w.tag(field, WireType.LengthDelimited).string(value);
+  // an optimiser of ONNX Runtime 1.30 falls over a layer norm whose last input is there without a name
+  const last = inputs.findLastIndex((input) => input !== "");
   return [
-    ...inputs.map((input) => always(1, input)),
+    ...inputs.slice(0, last + 1).map((input) => always(1, input)),
     ...outputs.map((output) => always(2, output)),
     text(3, name),
     text(4, opType),
@@ -99,7 +145,15 @@ function nodeParts({ name, opType, domain, inputs, outputs, attrs }: NodeForm): 
   ];
 }
 
-const ATTR_TYPE = { float: 1, int: 2, string: 3, graph: 5, floats: 6, ints: 7 } as const;
+const ATTR_TYPE = {
+  float: 1,
+  int: 2,
+  string: 3,
+  graph: 5,
+  floats: 6,
+  ints: 7,
+  strings: 8,
+} as const;
 
 function attrParts(value: OnnxAttr | GraphForm): Write[] {
   const typed = (type: keyof typeof ATTR_TYPE, ...parts: readonly Write[]): Write[] => [
@@ -119,18 +173,32 @@ function attrParts(value: OnnxAttr | GraphForm): Write[] {
   if ("nodes" in value) return typed("graph", message(6, ...graphParts(value)));
   if ("float" in value) return typed("float", float(2, value.float));
   if ("floats" in value) return typed("floats", ...value.floats.map((v) => float(7, v)));
+  if ("strings" in value) {
+    const utf8 = new TextEncoder();
+    return typed(
+      "strings",
+      ...value.strings.map(
+        (v): Write =>
+          (w) =>
+            w.tag(9, WireType.LengthDelimited).bytes(utf8.encode(v)),
+      ),
+    );
+  }
   return typed("ints", ...value.map((v) => integer(8, v)));
 }
 
-function initializerParts({ name, onnxType, shape, bytes }: InitializerForm): Write[] {
-  return [
-    ...shape.map((size) => integer(1, size)),
-    integer(2, onnxType),
-    text(8, name),
-    ...(bytes === "external"
-      ? [message(13, text(1, "location"), text(2, name)), integer(14, 1)]
-      : [(w: BinaryWriter) => w.tag(9, WireType.LengthDelimited).bytes(bytes)]),
-  ];
+function initializerParts({ bytes, ...constant }: InitializerForm): Write[] {
+  const parts = constantParts(constant);
+  if (bytes instanceof Uint8Array)
+    return [...parts, (w) => w.tag(9, WireType.LengthDelimited).bytes(bytes)];
+  const { location, ...range } = bytes === "external" ? { location: constant.name } : bytes;
+  const entry = (key: string, value: string): Write => message(13, text(1, key), text(2, value));
+  const numbers = Object.entries(range).map(([key, value]) => entry(key, `${value}`));
+  return [...parts, entry("location", location), ...numbers, integer(14, 1)];
+}
+
+function constantParts({ name, onnxType, shape }: Omit<InitializerForm, "bytes">): Write[] {
+  return [...shape.map((size) => integer(1, size)), integer(2, onnxType), text(8, name)];
 }
 
 function portParts({ name, onnxType, shape }: PortForm): Write[] {

@@ -120,9 +120,10 @@ function printTable({ columns, rows }: TableSection, width: number, pen: Pen): s
   );
   const heads = columns.map(withUnit);
   const natural = columns.map((_, j) => Math.max(1, ...[heads[j]!, ...texts[j]!].map(widthOf)));
+  const mostOfWord = columns.length === 1 ? width : width / 2;
   const least = columns.map(({ align }, j) =>
     align === "left"
-      ? Math.min(Math.max(12, Math.min(longestWord(texts[j]!), width / 2)), natural[j]!)
+      ? Math.min(Math.max(12, Math.min(longestWord(texts[j]!), mostOfWord)), natural[j]!)
       : Math.max(4, ...texts[j]!.map(widthOf)),
   );
   const widths = narrowed(natural, least, width);
@@ -155,7 +156,8 @@ function narrowed(natural: readonly number[], least: readonly number[], width: n
   const total = (widths: readonly number[]): number =>
     widths.reduce((sum, w) => sum + w + gap, -gap);
   if (total(least) > width) {
-    return natural.map((w) => Math.min(w, Math.floor((width - gap) / 2)));
+    const most = natural.length === 1 ? width : Math.floor((width - gap) / 2);
+    return natural.map((w) => Math.min(w, most));
   }
   const widths = [...natural];
   while (total(widths) > width) {

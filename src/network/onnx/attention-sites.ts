@@ -46,13 +46,9 @@ export function attentionSites(
       found.set(name, isLinear(view, norm.x) ? { value: norm.x } : noHeads);
     } else found.set(name, value === undefined ? noHeads : { value });
   }
-  const z = mixedByPosition(view, core.mixed);
-  const fits =
-    view
-      .shape(z ?? "")
-      .slice(0, 3)
-      .join() === [...rows, heads].join();
-  found.set("z", z !== undefined && fits ? { value: z } : noHeads);
+  const z = mixedByPosition(view, core.mixed) ?? "";
+  const isByPosition = view.shape(z).slice(0, 3).join() === [...rows, heads].join();
+  found.set("z", isByPosition ? { value: z } : noHeads);
   return found;
 }
 
@@ -112,22 +108,23 @@ function projection(
   const seen = new Set<string>();
   const isInside = (value: string): boolean =>
     branch.values.has(value) || !branch.values.has(operand);
-  const visit = (value: string): void => {
-    const node = view.maker(value);
+  const open = [operand];
+  for (let at = open.pop(); at !== undefined; at = open.pop()) {
+    const node = view.maker(at);
     const from = node?.inputs[0];
-    if (seen.has(value) || !isInside(value) || node === undefined || from === undefined) return;
-    seen.add(value);
+    if (seen.has(at) || !isInside(at) || node === undefined || from === undefined) continue;
+    seen.add(at);
     const shape = view.shape(from);
-    const isRows = shape.length === 4 && shape[0] === rows[0] && shape[1] === rows[1];
     const fits =
-      isRows &&
+      shape.length === 4 &&
+      shape[0] === rows[0] &&
+      shape[1] === rows[1] &&
       shape[3] === size &&
       (name === "q" ? shape[2] === heads : heads % (shape[2] ?? 0) === 0);
     if (node.opType === "Transpose" && TO_HEADS.has(permOf(node.attributes)) && fits)
       found.add(from);
-    else for (const source of view.sources(value)) visit(source);
-  };
-  visit(operand);
+    else open.push(...view.sources(at));
+  }
   const [value] = found;
   if (found.size !== 1 || value === undefined) return [name, undefined];
   if (isLinear(view, value)) return [name, value];

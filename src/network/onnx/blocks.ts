@@ -107,23 +107,23 @@ function stepOf(view: GraphView, stream: Stream, { added }: Link): Step {
 
 function branchOf(view: GraphView, stream: Stream, out: string): Branch {
   const entries = new Set<string>();
-  const values = new Set<string>();
-  const seen = new Map<string, boolean>();
-  // a value belongs to the branch when the stream is behind it
-  const visit = (value: string): boolean => {
-    if (stream.isEntry(value)) {
-      entries.add(value);
-      return true;
+  const seen = new Set<string>();
+  const open = [out];
+  for (let at = open.pop(); at !== undefined; at = open.pop()) {
+    if (seen.has(at) || entries.has(at)) continue;
+    if (stream.isEntry(at)) {
+      entries.add(at);
+    } else {
+      seen.add(at);
+      open.push(...view.sources(at));
     }
-    const known = seen.get(value);
-    if (known !== undefined) return known;
-    seen.set(value, false);
-    const isReached = view.sources(value).map(visit).includes(true);
-    seen.set(value, isReached);
+  }
+  // a value belongs to the branch when the stream is behind it
+  const values = new Set<string>();
+  for (const value of [...seen].toSorted((a, b) => view.place(a) - view.place(b))) {
+    const isReached = view.sources(value).some((from) => entries.has(from) || values.has(from));
     if (isReached) values.add(value);
-    return isReached;
-  };
-  visit(out);
+  }
   const cores = [...values].flatMap((value) => coreAt(view, value, values) ?? []);
   return { out, values, entries, cores };
 }
@@ -168,7 +168,8 @@ function coreAt(view: GraphView, value: string, inside: ReadonlySet<string>): Co
 /** Attention as one operator. The import shows its scores and pattern. */
 function fusedCore(node: OnnxNode, out: string): Core {
   const isWhole = node.domain !== "" && node.opType === "Attention";
-  const [q, k, v] = isWhole ? [] : node.inputs;
+  const given = isWhole ? [] : node.inputs.map((name) => (name === "" ? undefined : name));
+  const [q, k, v] = given;
   return { node, scores: `${out}/scores`, pattern: `${out}/pattern`, q, k, v, mixed: out };
 }
 

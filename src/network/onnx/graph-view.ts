@@ -166,14 +166,19 @@ export class GraphView {
     };
   }
 
+  /** Where a value is made, in the order of the file; -1 for what is given. */
+  place(value: string): number {
+    return this.#places.get(value) ?? -1;
+  }
+
   /** Whether the numbers of a value depend on those of another. */
   dependsOn(value: string, other: string): boolean {
-    const end = this.#places.get(other) ?? -1;
+    const end = this.place(other);
     const seen = new Set<string>();
     const open = [value];
     for (let at = open.pop(); at !== undefined; at = open.pop()) {
       if (at === other) return true;
-      if (seen.has(at) || (this.#places.get(at) ?? -1) <= end) continue;
+      if (seen.has(at) || this.place(at) <= end) continue;
       seen.add(at);
       open.push(...this.sources(at));
     }

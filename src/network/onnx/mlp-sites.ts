@@ -50,9 +50,6 @@ export function mlpSites(view: GraphView, branch: Branch): Found {
   return found;
 }
 
-/** Operators that add a constant before their function. */
-const BIASED = new Set(["BiasGelu", "FastGelu"]);
-
 const noProduct = { why: "no single product with weights writes what the MLP adds" } as const;
 
 const noActivation = {
@@ -69,21 +66,15 @@ const ACTIVATING =
 function hiddenUnits(view: GraphView, branch: Branch, post: string): ReadonlySet<string> {
   const found = new Set<string>();
   const seen = new Set<string>();
-  const visit = (value: string): void => {
-    if (seen.has(value) || !branch.values.has(value)) return;
-    seen.add(value);
-    const node = view.maker(value);
-    const shown = `${value}/pre_activation`;
-    if (view.has(shown)) {
-      found.add(shown);
-    } else if (BIASED.has(node?.opType ?? "") && node!.inputs.length > 1) {
-      found.add(`${value}/pre_activation`);
-    } else if (projectedFrom(view, value) !== undefined) {
-      found.add(value);
-    } else if (ACTIVATING.test(node?.opType ?? "")) {
-      for (const source of view.sources(value)) visit(source);
-    }
-  };
-  visit(post);
+  const open = [post];
+  for (let at = open.pop(); at !== undefined; at = open.pop()) {
+    if (seen.has(at) || !branch.values.has(at)) continue;
+    seen.add(at);
+    // what an operator adds before its function is shown under a name of its own
+    const shown = `${at}/pre_activation`;
+    if (view.has(shown)) found.add(shown);
+    else if (projectedFrom(view, at) !== undefined) found.add(at);
+    else if (ACTIVATING.test(view.maker(at)?.opType ?? "")) open.push(...view.sources(at));
+  }
   return found;
 }

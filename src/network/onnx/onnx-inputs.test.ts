@@ -62,7 +62,7 @@ test("what is wrong with an input is said with what the model takes", () => {
   );
 });
 
-test("an example has tokens where a model reads them, and an image where it sees", () => {
+test("an example has tokens where a model reads, an image where it sees and a second of sound where it listens", () => {
   const shapes = (ports: readonly OnnxPort[]) =>
     Object.entries(exampleInput(ports)).map(([name, x]) => [
       name,
@@ -75,4 +75,6 @@ test("an example has tokens where a model reads them, and an image where it sees
     shape: ["batch", 3, "height", null],
   } as const;
   expect(shapes([pixels])).toEqual([["pixel_values", [1, 3, 224, 224]]]);
+  const sound = { name: "input_values", dtype: "float32", shape: ["batch", "time"] } as const;
+  expect(shapes([sound])).toEqual([["input_values", [1, 16_000]]]);
 });

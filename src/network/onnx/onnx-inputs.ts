@@ -154,8 +154,8 @@ export function switchedInputs(ports: readonly OnnxPort[], inputs: Inputs): [str
     .map(({ name, dtype }) => [name, full([1], pastLength(inputs) > 0 ? 1 : 0, dtype)]);
 }
 
-/** Tokens of an example text, and pixels of an example image in either direction. */
-const [EXAMPLE_LENGTH, EXAMPLE_PIXELS] = [5, 224];
+/** Tokens of an example text, pixels of an example image in either direction, samples of an example sound: a second. */
+const [EXAMPLE_LENGTH, EXAMPLE_PIXELS, EXAMPLE_SAMPLES] = [5, 224, 16_000];
 
 /** A small input on which sites can be listed. */
 export function exampleInput(ports: readonly OnnxPort[]): OnnxInput {
@@ -163,7 +163,9 @@ export function exampleInput(ports: readonly OnnxPort[]): OnnxInput {
   return Object.fromEntries(
     ports.flatMap(({ name, dtype, shape }) => {
       if (name === SWITCH || (hasTokens && follows(name))) return [];
-      const sizes = (shape ?? []).map((size, axis) => exampleSize(size, axis, shape!.length));
+      const sizes = (shape ?? []).map((size, axis) =>
+        exampleSize(size, axis, { rank: shape!.length, isText: hasTokens || dtype !== "float32" }),
+      );
       return [[name, full(sizes, 0, dtype)]];
     }),
   );
@@ -173,9 +175,13 @@ function follows(name: string): boolean {
   return MASK.test(name) || PAST.test(name) || /(?:token_type|position)_ids$/.test(name);
 }
 
-function exampleSize(size: number | string | null, axis: number, rank: number): number {
+function exampleSize(
+  size: number | string | null,
+  axis: number,
+  { rank, isText }: { readonly rank: number; readonly isText: boolean },
+): number {
   if (typeof size === "number") return size;
   if (axis === 0) return 1;
   if (rank === 4) return axis === 1 ? 3 : EXAMPLE_PIXELS;
-  return EXAMPLE_LENGTH;
+  return rank === 2 && !isText ? EXAMPLE_SAMPLES : EXAMPLE_LENGTH;
 }

@@ -1,5 +1,6 @@
 // A network that an ONNX file describes: every value in the file is a site.
 
+import { PatchClampError } from "../../core/errors.ts";
 import type { OnnxModel } from "../../onnx/model.ts";
 import { importHandlers } from "../../onnx/import/index.ts";
 import { runModel } from "../../onnx/import/run.ts";
@@ -8,6 +9,8 @@ import type { Tensor } from "../../runtime/index.ts";
 import { identity } from "../../tensor/control.ts";
 import { Network } from "../network.ts";
 import type { Inputs } from "../network.ts";
+import type { SiteInfo } from "../sites.ts";
+import { describeSite } from "../sites.ts";
 import type { Tap } from "../tap.ts";
 import type { OnnxInput, OnnxPort } from "./onnx-inputs.ts";
 import { exampleInput, portsOf, preparedInputs, switchedInputs } from "./onnx-inputs.ts";
@@ -15,13 +18,16 @@ import type { Recognised } from "./recognise.ts";
 import { recognise } from "./recognise.ts";
 import { sortedNodes } from "./sorted-nodes.ts";
 
+/** Tensors of an ONNX file by name. */
+type OnnxConstants = Readonly<Record<string, Tensor>>;
+
 /** What makes a network of an ONNX file. */
 export interface OnnxDefinition {
   readonly name: string;
   readonly model: OnnxModel;
   /** Its constants by name, as leaves. */
-  readonly constants: Readonly<Record<string, Tensor>>;
-  /** An input on which sites are listed. Default: a few tokens, or an image of 224 pixels. */
+  readonly constants: OnnxConstants;
+  /** An input on which sites are listed. Default: that of `exampleInput`. */
   readonly example?: OnnxInput | undefined;
 }
 
@@ -29,49 +35,59 @@ export interface OnnxDefinition {
  * A network that an ONNX file describes.
  *
  * Values are sites under the names they have in the file; those that are recognised have their standard names, such as
- * `blocks.0.resid_post`, and those of the file are understood as well. What is known before the graph runs, as constants and shapes are, is no site, nor are the values of bodies.
+ * `blocks.0.resid_post`, and those of the file are understood as well. What is known before the graph runs, as constants and shapes are,
+ * is no site, nor are the values of bodies.
  */
 export class OnnxNetwork extends Network<OnnxInput> {
   readonly model: OnnxModel;
   /** What the model takes. */
   readonly inputs: readonly OnnxPort[];
   readonly #own: OwnValues;
+  #sites: readonly SiteInfo[] | undefined;
 
   constructor({ name, model: given, constants, example }: OnnxDefinition) {
     const model = { ...given, graph: sortedNodes(given.graph) };
+    const outputName = model.graph.outputs[0]?.name;
+    if (outputName === undefined) {
+      throw new PatchClampError("BAD_FILE", { where: name, problem: "the model has no outputs." });
+    }
     const ports = portsOf(name, model);
     const prepare = (input: OnnxInput): Inputs => preparedInputs(name, ports, input);
     const exampleOf = (): OnnxInput => example ?? exampleInput(ports);
-    const run = (inputs: Inputs, tap: NameValue): Tensor =>
-      runThrough({ name, model, constants, ports }, inputs, tap);
+    const run = (params: OnnxConstants, inputs: Inputs, tap: NameValue): Tensor =>
+      runThrough({ name, model, constants: params, ports }, inputs, tap);
     const own = new OwnValues(() => {
       const inputs = prepare(exampleOf());
       const traced = new Map<string, Tensor>();
-      run(inputs, (value, x) => {
+      const output = run(constants, inputs, (value, x) => {
         traced.set(value, x);
         return x;
       });
-      return recognise(model.graph, traced, Object.values(inputs)[0]?.shape[0] ?? 1);
+      const batch = Object.values(inputs)[0]?.shape[0] ?? 1;
+      const shapes = new Map([...traced].map(([value, { shape }]) => [value, shape]));
+      // an output that is known before the graph runs is a site all the same
+      if (!shapes.has(outputName)) shapes.set(outputName, output.shape);
+      return { shapes, recognised: recognise(model.graph, traced, batch) };
     });
     super({
       name,
       params: constants,
       config: { producer: model.producer, nodes: model.graph.nodes.length },
       get output() {
-        return own.siteOf(model.graph.outputs[0]?.name ?? "");
+        return own.siteOf(outputName);
       },
-      forward: (_: never, inputs: Inputs, tap: Tap) =>
-        run(inputs, (value, x) => own.sitesOf(value).reduce((y, site) => tap(site, y), x)),
+      forward: (params: OnnxConstants, inputs: Inputs, tap: Tap) =>
+        run(params, inputs, (value, x) => own.sitesOf(value).reduce((y, site) => tap(site, y), x)),
       prepare,
       example: exampleOf,
       get aliases() {
         return own.fileNames;
       },
       get absent() {
-        return own.recognised.absent;
+        return own.found.recognised.absent;
       },
       get meanings() {
-        return own.recognised.meanings;
+        return own.found.recognised.meanings;
       },
     });
     this.model = model;
@@ -81,7 +97,16 @@ export class OnnxNetwork extends Network<OnnxInput> {
 
   /** What was recognised of its structure, and what not. */
   get recognised(): Recognised {
-    return this.#own.recognised;
+    return this.#own.found.recognised;
+  }
+
+  /** Every site of the network, in the order in which they are computed. */
+  override sites(): readonly SiteInfo[] {
+    this.#sites ??= [...this.#own.found.shapes].flatMap(([value, shape]) => {
+      const names = this.#own.sitesOf(value);
+      return names.map((name) => describeSite(name, shape, this.recognised.meanings));
+    });
+    return this.#sites;
   }
 
   /** The site of a value by its name in the file; of several, the last. */
@@ -90,36 +115,48 @@ export class OnnxNetwork extends Network<OnnxInput> {
   }
 }
 
+/** What a pass over an example shows. */
+interface FoundValues {
+  /** Shapes of all values that are sites, by their names in the file. */
+  readonly shapes: ReadonlyMap<string, readonly number[]>;
+  readonly recognised: Recognised;
+}
+
 /** The sites of a model's values. */
 class OwnValues {
-  readonly #find: () => Recognised;
-  #recognised: Recognised | undefined;
+  readonly #find: () => FoundValues;
+  #found: FoundValues | undefined;
   #standard: ReadonlySet<string> | undefined;
 
-  /** @param find - recognises what there is, which runs the model on an example */
-  constructor(find: () => Recognised) {
+  /** @param find - passes over an example */
+  constructor(find: () => FoundValues) {
     this.#find = find;
   }
 
-  get recognised(): Recognised {
-    this.#recognised ??= this.#find();
-    return this.#recognised;
+  get found(): FoundValues {
+    this.#found ??= this.#find();
+    return this.#found;
+  }
+
+  get #standardNames(): ReadonlySet<string> {
+    this.#standard ??= new Set([...this.found.recognised.sites.values()].flat());
+    return this.#standard;
   }
 
   /** Sites by the names in the file that they have in place of their own. */
   get fileNames(): ReadonlyMap<string, string> {
-    const { sites } = this.recognised;
-    return new Map([...sites].map(([value, names]) => [value, names.at(-1)!]));
+    const own = [...this.found.recognised.sites].filter(
+      ([value]) => !this.#standardNames.has(value),
+    );
+    return new Map(own.map(([value, names]) => [value, names.at(-1)!]));
   }
 
   /** The names of a value, of which the graph goes on with the last. */
   sitesOf(value: string): readonly string[] {
-    const { sites } = this.recognised;
-    this.#standard ??= new Set([...sites.values()].flat());
-    const given = sites.get(value);
+    const given = this.found.recognised.sites.get(value);
     if (given !== undefined) return given;
     // a value whose name in the file is the standard name of another
-    return [this.#standard.has(value) ? `file.${value}` : value];
+    return [this.#standardNames.has(value) ? `file.${value}` : value];
   }
 
   siteOf(value: string): string {

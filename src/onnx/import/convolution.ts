@@ -125,10 +125,12 @@ function deformable(context: ImportContext): readonly Tensor[] {
 /** Divides by a power of the squares in neighbouring channels. */
 function channelNorm({ input, int, float }: ImportContext): Tensor {
   const [x, size] = [input(0), int("size", 1)];
-  const before = Math.floor((size - 1) / 2);
-  const squares = x.square().pad({ axis: 1, before, after: size - 1 - before });
   const count = x.shape[1]!;
-  const sums = Array.from({ length: size }, (_, i) =>
+  // neighbours that no channel has need not be looked for
+  const before = Math.min(Math.floor((size - 1) / 2), count);
+  const after = Math.min(Math.ceil((size - 1) / 2), count);
+  const squares = x.square().pad({ axis: 1, before, after });
+  const sums = Array.from({ length: before + 1 + after }, (_, i) =>
     squares.slice({ axis: 1, start: i, end: i + count }),
   ).reduce((a, b) => a.add(b));
   const base = sums.mul(float("alpha", 1e-4) / size).add(float("bias", 1));

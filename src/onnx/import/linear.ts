@@ -8,9 +8,12 @@ import { activated } from "./fused.ts";
 import type { ImportContext, ImportHandlers } from "./handler.ts";
 import { codesOf, withShape } from "./packed.ts";
 import { spread } from "./rounding.ts";
+import { timesConstant } from "./turned.ts";
 
 /** The product over the last axis of one and the second last of the other; a vector is a row on the left and a column on the right. */
 function product(a: Tensor, b: Tensor): Tensor {
+  const fast = timesConstant(a, b);
+  if (fast !== undefined) return fast;
   const left = a.rank === 1 ? a.unsqueeze(0) : a;
   const right = b.rank === 1 ? b.unsqueeze(1) : b;
   const [lead, rows] = [left.shape.slice(0, -2), left.shape.at(-2)!];
@@ -48,6 +51,8 @@ function gemm(context: ImportContext): Tensor {
   const columns = isTurned ? b.shape[0]! : b.shape[1]!;
   const isBias = c?.rank === 1 && c.shape[0] === columns && alpha === 1 && beta === 1;
   if (isTurned && isBias && a.dtype === "float32") return a.linear(b, c);
+  const fast = !isTurned && isBias ? timesConstant(a, b, c) : undefined;
+  if (fast !== undefined) return fast;
   const times = (x: Tensor, factor: number): Tensor => (factor === 1 ? x : x.mul(factor));
   const y = times(a.matmul(b, { transposeB: isTurned }), alpha);
   // ONNX Runtime does not read C where beta is 0

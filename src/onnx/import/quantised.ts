@@ -40,10 +40,15 @@ function typeOfCodes({ inputs, int, refuse }: ImportContext): OnnxType {
 }
 
 /** Which numbers have a scale of their own. */
-function spreadOf({ opType, int }: ImportContext, x: Tensor, scale: Tensor): Spread {
-  const isOne = scale.size === 1;
-  const axis = isOne ? 0 : resolveAxis(opType, int("axis", 1), x.rank);
-  return { axis, blockSize: int("block_size", 0) };
+function spreadOf({ opType, int, refuse }: ImportContext, x: Tensor, scale: Tensor): Spread {
+  if (scale.size === 1) return { axis: 0, blockSize: 0 };
+  const axis = resolveAxis(opType, int("axis", 1), x.rank);
+  const blockSize = int("block_size", 0);
+  const wanted =
+    blockSize === 0 ? [x.shape[axis]!] : x.shape.with(axis, Math.ceil(x.shape[axis]! / blockSize));
+  if (blockSize >= 0 && scale.shape.join() === wanted.join()) return { axis, blockSize };
+  const [own, all] = [scale.shape.join(", "), x.shape.join(", ")];
+  throw refuse(`has scales [${own}] in blocks of ${blockSize} along axis ${axis} of [${all}]`);
 }
 
 function attributesOf({ int }: ImportContext, names: readonly string[]): Record<string, number> {

@@ -32,6 +32,9 @@ function layer({ states, isQuantised = false }: Kind): ImportHandler {
     const [x, weights, recurrent] = [turned(input(0)), input(1), input(2)];
     if (x.rank !== 3 || weights.rank !== 3 || recurrent.rank !== 3)
       throw refuse(`takes ${shown(input(0))}, ${shown(weights)} and ${shown(recurrent)}`);
+    // ONNX Runtime ends the process where there is nothing to go through
+    if (x.size === 0 || weights.size === 0 || recurrent.size === 0)
+      throw refuse(`goes through ${shown(x)} with weights ${shown(weights)}`);
     const [pos, batch] = x.shape as [number, number];
     const directions = weights.shape[0]!;
     const hidden = recurrent.shape[isQuantised ? 1 : 2]!;

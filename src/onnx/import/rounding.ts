@@ -79,8 +79,10 @@ export interface Spread {
 export function spread(t: Tensor, shape: readonly number[], { axis, blockSize }: Spread): Tensor {
   if (t.size === 1) return t.reshape([]);
   if (blockSize === 0) return t.reshape(shape.map((_, i) => (i === axis ? t.size : 1)));
-  const blocks = t.unsqueeze(axis + 1);
-  const repeated = blocks.broadcastTo(blocks.shape.with(axis + 1, blockSize));
-  const length = t.shape[axis]! * blockSize;
-  return repeated.reshape(t.shape.with(axis, length)).slice({ axis, end: shape[axis]! });
+  const [length, blocks] = [shape[axis]!, t.shape[axis]!];
+  // one block may be said to be longer than the axis
+  const size = Math.min(blockSize, length);
+  const each = t.unsqueeze(axis + 1);
+  const repeated = each.broadcastTo(each.shape.with(axis + 1, size));
+  return repeated.reshape(t.shape.with(axis, blocks * size)).slice({ axis, end: length });
 }

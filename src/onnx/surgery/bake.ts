@@ -21,6 +21,8 @@ export type Bake = {
   readonly site: string;
   /** The value's type where neither the file nor inference knows it. */
   readonly type?: FloatType | undefined;
+  /** How much of the change is made: 0 leaves the value as it is. Default 1. */
+  readonly strength?: number | undefined;
   /** A plain graph has no places and no conditions: they are refused. */
   readonly at?: unknown;
   readonly when?: unknown;

@@ -53,11 +53,19 @@ export class Weaver {
 
   /** The nodes that make the value `to` from the value `from`. */
   nodes(from: string, to: string): readonly Field[] {
-    const result = this.#change(from);
+    const result = this.#part(from, this.#change(from));
     const last = this.#nodes.pop();
     if (last === undefined || result === undefined) return [];
     const ending = nodeWithNames(last, new Map([[result, to]]), { inputs: false, outputs: true });
     return [...this.#nodes, ending];
+  }
+
+  /** x + strength * (y - x) */
+  #part(x: string, y: string): string {
+    const { strength = 1 } = this.#bake;
+    if (strength === 1) return y;
+    const share = this.#constant("strength", single(strength));
+    return this.#emit("Add", x, this.#emit("Mul", this.#emit("Sub", y, x), share));
   }
 
   #change(x: string): string {
