@@ -64,6 +64,12 @@ test("prepacked weights are the same numbers: predictions, gradients, steps and 
   const fast = quantise(stories, { weights: "fp32-prepacked" });
   expect(storedBytes(fast.params)).toBe(storedBytes(stories.params));
   expect(await fast.identity()).toEqual(await stories.identity());
+  const graphOf = (pos: number): string =>
+    printGraph(rewritten(collect([fast.trace([heldOut()[0]!.slice(0, pos)]).logits])));
+  // weights lie in the graphs of few rows, and those of many read them as they are
+  expect(graphOf(2).match(/ leaf /g)).toHaveLength(25);
+  expect(graphOf(2)).not.toContain("prepacked");
+  expect(graphOf(40)).not.toMatch(/ leaf |prepacked/);
   const prompt = heldOut().slice(0, 2);
   const [plain, packed] = await Promise.all(
     [stories, fast].map(async (net) => (await net.run(prompt)).logits.numbers()),

@@ -71,7 +71,7 @@ export function emitGraph(graph: Graph, options: EmitOptions): Emitted {
   return {
     bytes: encodeModel({
       opsets: OPSETS,
-      nodes: writer.nodes,
+      nodes: withoutUnread(writer.nodes, outputs),
       initializers: [...writer.initializers.values()],
       inputs,
       outputs: [...sequence, ...outputs],
@@ -137,6 +137,8 @@ class Writer {
   readonly #names: ReadonlyMap<Tensor, string>;
   readonly #values = new Map<Tensor, ValueRef>();
   readonly #read = new Set<Tensor>();
+  /** Views made so far, by what they are views of and their shape; those of a loop's body are seen there alone. */
+  #views = new Map<string, ValueRef>();
   /** What a reshaped value is a view of. */
   readonly #wholes = new Map<
     string,
@@ -261,7 +263,9 @@ class Writer {
   #scan(body: Graph, inputs: readonly ValueRef[], form: ScanForm): ValueRef[] {
     const { carried, sliced, isReverse } = form;
     const [outer, label, own] = [this.nodes, this.#label, carried + sliced];
+    const views = this.#views;
     this.nodes = [];
+    this.#views = new Map(views);
     for (const [i, input] of body.inputs.entries())
       this.define(input, i < own ? { onnxName: `s${this.#count++}` } : inputs[i]!);
     this.read(body);
@@ -273,8 +277,9 @@ class Writer {
       return port(made.delete(onnxName) ? onnxName : this.copy(onnxName), output);
     });
     const ports = body.inputs.slice(0, own).map((x) => port(this.find(x).onnxName, x));
-    const graph = { nodes: this.nodes, initializers: [], inputs: ports, outputs };
-    [this.nodes, this.#label] = [outer, label];
+    const nodes = withoutUnread(this.nodes, outputs);
+    const graph = { nodes, initializers: [], inputs: ports, outputs };
+    [this.nodes, this.#label, this.#views] = [outer, label, views];
     const directions = (count: number): number[] => Array(count).fill(Number(isReverse));
     const attrs = {
       body: graph,
@@ -294,14 +299,20 @@ class Writer {
     return { onnxName: name };
   }
 
+  /** A view of the value that `x` is a view of; each node costs the runtime some microseconds, so equal views are one. */
   #reshape(x: ValueRef, from: readonly number[], to: readonly number[]): ValueRef {
-    // a size of 0 means 0, not that of the input
-    const attrs: NodeForm["attrs"] = to.includes(0) ? { allowzero: 1 } : {};
-    const [view] = this.#emit("Reshape", [x, this.#constant(to, "int64", [to.length])], attrs, 1);
-    this.#wholes.set(
-      view!.onnxName,
-      this.#wholes.get(x.onnxName) ?? { name: x.onnxName, shape: from },
-    );
+    const whole = this.#wholes.get(x.onnxName) ?? { name: x.onnxName, shape: from };
+    if (whole.shape.join() === to.join()) return { onnxName: whole.name };
+    const key = `${whole.name} ${to.join()}`;
+    let view = this.#views.get(key);
+    if (view === undefined) {
+      // a size of 0 means 0, not that of the input
+      const attrs: NodeForm["attrs"] = to.includes(0) ? { allowzero: 1 } : {};
+      const inputs = [{ onnxName: whole.name }, this.#constant(to, "int64", [to.length])];
+      [view] = this.#emit("Reshape", inputs, attrs, 1);
+      this.#views.set(key, view!);
+      this.#wholes.set(view!.onnxName, whole);
+    }
     return view!;
   }
 
@@ -321,6 +332,30 @@ class Writer {
     }
     return { onnxName: known.name };
   }
+}
+
+/** Nodes without the views that nobody reads, as a view of a view reads the value itself. */
+function withoutUnread(
+  nodes: readonly NodeForm[],
+  outputs: readonly { readonly name: string }[],
+): NodeForm[] {
+  const read = new Set(outputs.map(({ name }) => name));
+  const note = ({ inputs, attrs }: NodeForm): void => {
+    for (const input of inputs) read.add(input);
+    for (const value of Object.values(attrs)) {
+      if (typeof value !== "object" || !("nodes" in value)) continue;
+      value.nodes.forEach(note);
+      for (const { name } of value.outputs) read.add(name);
+    }
+  };
+  return nodes
+    .toReversed()
+    .filter((node) => {
+      const isNeeded = node.opType !== "Reshape" || node.outputs.some((name) => read.has(name));
+      if (isNeeded) note(node);
+      return isNeeded;
+    })
+    .toReversed();
 }
 
 const NUMBER_ARRAYS = {

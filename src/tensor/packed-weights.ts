@@ -19,6 +19,10 @@ export function usePacked(graph: Graph): Graph {
   const replaced = new Map<Tensor, Tensor>();
   for (const node of graph.nodes) {
     const inputs = node.inputs.map((input) => replaced.get(input) ?? input);
+    if (prepackedPart(node.outputs[0]!) !== undefined) {
+      replaced.set(node.outputs[0]!, inputs[0]!);
+      continue;
+    }
     const made = prepackedForm(node, inputs) ?? packedForm(node, inputs);
     if (made === undefined && !node.inputs.some((input) => replaced.has(input))) continue;
     const outputs = made === undefined ? reapply(node, inputs) : [made];

@@ -5,11 +5,10 @@ import { collect } from "./graph.ts";
 import { usePacked } from "./packed-weights.ts";
 import type { Node } from "./tensor.ts";
 import { apply, reapply, type Tensor } from "./tensor.ts";
-import { mergeReshapes } from "./views.ts";
 
 /** The graph as it is run: with all rewrites made. */
 export function rewritten(graph: Graph): Graph {
-  return usePacked(mergeReshapes(pushSlices(graph)));
+  return usePacked(pushSlices(graph));
 }
 
 /**
