@@ -24,6 +24,7 @@ const SUITES: Readonly<Record<string, () => Promise<Suite>>> = {
   moe: async () => (await import("./suites/moe.ts")).moe(),
   generate: async () => (await import("./suites/generate.ts")).generate(),
   onnx: async () => (await import("./suites/onnx.ts")).onnx(),
+  browser: async () => (await import("./suites/browser.ts")).browser(),
   values: async () => (await import("./suites/values.ts")).values(),
 };
 

@@ -9,7 +9,7 @@ import { parseSync } from "oxc-parser";
 import { root } from "./process.mjs";
 
 /** The folders that make the engine, and how many code lines they may have together. */
-const BUDGET = { folders: ["core", "tensor", "onnx", "runtime"], lines: 8000 };
+const BUDGET = { folders: ["core", "tensor", "onnx", "runtime"], lines: 8400 };
 
 /** Folders within folders that have a budget of their own: what reads and edits the ONNX files of others is no part of the engine. */
 const APART = { folders: ["onnx/import", "onnx/surgery"], lines: 7500 };

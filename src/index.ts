@@ -22,17 +22,25 @@ export { onnxEdits, type OnnxEditOptions } from "./checkpoints/onnx-edits.ts";
 export {
   surgery,
   type Bake,
+  type ConstantData,
   type GraphValue,
+  type LowRank,
   type ModelPlace,
+  type NodeLabel,
   type Saved,
   type SplitModel,
   type StripOptions,
+  type Shape as GraphShape,
   type Surgery,
+  type WeightLayout,
 } from "./onnx/surgery/index.ts";
 export {
+  saveEncoderOnnx,
   saveOnnx,
   type OnnxDtype,
+  type OnnxFolder,
   type SavedOnnx,
+  type SaveEncoderOnnxOptions,
   type SaveOnnxOptions,
 } from "./checkpoints/save-onnx.ts";
 export { openSeq2Seq } from "./checkpoints/open-seq2seq.ts";

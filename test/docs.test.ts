@@ -70,19 +70,27 @@ test.each(pages.flatMap(programs))(
 );
 
 /** Every `npx patchclamp ...` of a page, as words. */
-function commandLines(page: string): { line: string; words: string[] }[] {
+function commandLines(page: string): { page: string; line: string; words: string[] }[] {
   const text = readFileSync(join(root, page), "utf8");
   return [...text.matchAll(/^npx patchclamp (.*?)\s*(?:#.*)?$/gm)].map(([, line]) => ({
+    page,
     line: line!,
-    words: [...line!.matchAll(/"([^"]*)"|(\S+)/g)].map(([, quoted, bare]) => (quoted ?? bare)!),
+    words: [...line!.matchAll(/"([^"]*)"|'([^']*)'|(\S+)/g)].map(
+      ([, double, single, bare]) => (double ?? single ?? bare)!,
+    ),
   }));
 }
 
-test.each(pages.flatMap(commandLines))("patchclamp $line runs", async ({ words }) => {
-  process.chdir(mkdtempSync(join(tmpdir(), "patchclamp-docs-")));
+/** The commands of a page run in turn in one folder, empty at first. */
+const folders = new Map(
+  pages.map((page) => [page, mkdtempSync(join(tmpdir(), "patchclamp-docs-"))]),
+);
+
+test.each(pages.flatMap(commandLines))("patchclamp $line runs", async ({ page, words }) => {
+  process.chdir(folders.get(page)!);
   const { exitCode, stderr } = await cli(...words);
   expect(exitCode).toBe(0);
-  expect(stderr).toMatch(/^(?:Saved .+\.\n)?$/); // no unknown word, no other complaint
+  expect(stderr).toMatch(/^(?:Saved .+\.\n)*$/); // no unknown word, no other complaint
 });
 
 test.each(pages)("links of %s lead to files that exist", (page) => {

@@ -38,6 +38,8 @@ const body = (nodes: readonly NodeForm[], outputs: readonly string[]): GraphForm
 });
 
 interface Bomb {
+  /** What comes of it: a part of the refusal, or `listed` where it does no harm. */
+  readonly says: string;
   readonly nodes: readonly NodeForm[];
   readonly initializers: readonly InitializerForm[];
 }
@@ -52,14 +54,20 @@ function looped(steps: number, depth: number, inner: NodeForm): NodeForm {
 
 const BOMBS: Readonly<Record<string, Bomb>> = {
   "a loop of 2^60 steps": {
-    nodes: [node("Identity", ["x"], ["state"]), looped(2 ** 60, 0, node("Neg", ["state"], ["next"]))],
+    says: "takes more than 4096 steps",
+    nodes: [
+      node("Identity", ["x"], ["state"]),
+      looped(2 ** 60, 0, node("Neg", ["state"], ["next"])),
+    ],
     initializers: [real("x"), whole("steps", 2 ** 60)],
   },
   "loops within loops": {
+    says: "comes after 50000 others, and no more are run",
     nodes: [node("Identity", ["x"], ["state"]), looped(2000, 3, node("Neg", ["state"], ["next"]))],
     initializers: [real("x"), whole("steps", 2000)],
   },
   "a loop that works on many known numbers": {
+    says: "comes after 50000 others, and no more are run",
     nodes: [
       node("Range", ["zero", "many", "one"], ["state"]),
       looped(4000, 1, node("Add", ["state", "state"], ["next"])),
@@ -72,10 +80,12 @@ const BOMBS: Readonly<Record<string, Bomb>> = {
     ],
   },
   "a sum that doubles": {
+    says: "makes [2147483648], which is no shape of a value that can be held",
     nodes: count(80).map((i) => node("Concat", [`x${i}`, `x${i}`], [`x${i + 1}`], { axis: 0 })),
     initializers: [{ ...real("x0"), shape: [1] }],
   },
   "ranges, one after the other": {
+    says: "goes from 0 to 16777216 in steps of 1",
     nodes: count(2000).map((i) => node("Range", ["zero", "many", "one"], [`x${i}`])),
     initializers: [
       { ...whole("zero", 0), shape: [] },
@@ -84,30 +94,37 @@ const BOMBS: Readonly<Record<string, Bomb>> = {
     ],
   },
   "an endless shape": {
+    says: "makes [2147483648, 2147483648], which is no shape",
     nodes: [node("ConstantOfShape", ["shape"], ["y"])],
     initializers: [whole("shape", 2 ** 31, 2 ** 31)],
   },
   "numbers repeated without end": {
+    says: "makes [1099511627776, 2], which is no shape",
     nodes: [node("Expand", ["x", "shape"], ["y"])],
     initializers: [real("x"), whole("shape", 2 ** 40, 2)],
   },
   "tiles without end": {
+    says: "makes [1125899906842624], which is no shape",
     nodes: [node("Tile", ["x", "shape"], ["y"])],
     initializers: [{ ...real("x"), shape: [1] }, whole("shape", 2 ** 50)],
   },
   "padding without end": {
+    says: "pads an axis of size 1 by 1125899906842624 and 1",
     nodes: [node("Pad", ["x", "shape"], ["y"])],
     initializers: [{ ...real("x"), shape: [1] }, whole("shape", 2 ** 50, 1)],
   },
   "pieces without end": {
+    says: "makes 1099511627776 pieces and has 1 outputs",
     nodes: [node("Split", ["x"], ["y"], { num_outputs: 2 ** 40 })],
     initializers: [{ ...real("x"), shape: [1] }],
   },
   "a constant of 2^60 numbers": {
+    says: 'the constant "x" has the shape [1073741824, 1073741824]',
     nodes: [node("Neg", ["x"], ["y"])],
     initializers: [{ ...real("x"), shape: [2 ** 30, 2 ** 30] }],
   },
   "a long way back to what is known": {
+    says: "listed",
     nodes: [
       ...count(20_000).map((i) => node("Neg", [`x${i}`], [`x${i + 1}`])),
       node("Cast", ["x20000"], ["shape"], { to: 7 }),
@@ -116,37 +133,38 @@ const BOMBS: Readonly<Record<string, Bomb>> = {
     initializers: [{ ...real("x0"), shape: [1] }],
   },
   "bodies in bodies": {
+    says: "bodies lie more than 32 deep in one another",
     nodes: [node("Identity", ["x"], ["state"]), looped(1, 300, node("Neg", ["state"], ["next"]))],
     initializers: [real("x"), whole("steps", 1)],
   },
   "a value made of itself": {
+    says: 'reads "y", which nothing before it has made',
     nodes: [node("Neg", ["y"], ["y"])],
     initializers: [],
   },
 };
 
-/** Time of the processor, ms. */
-const LIMIT_MS = 2000;
+/** Time of the processor, ms: twice what the longest takes on a machine that does nothing else. */
+const LIMIT_MS = 3000;
 
-test.each(Object.entries(BOMBS))("%s: refused, or not done", async (_, { nodes, initializers }) => {
+test.each(Object.entries(BOMBS))("%s", async (_, { says, nodes, initializers }) => {
   const [name] = nodes.at(-1)!.outputs;
-  const model = encodeModel({
-    opsets: { "": 21 },
-    nodes,
-    initializers,
-    inputs: [],
-    outputs: [{ name: name!, onnxType: 1, shape: [] }],
-  });
-  const [start, before] = [process.cpuUsage(), process.memoryUsage().rss];
-  let outcome = "listed";
+  const outputs = [{ name: name!, onnxType: 1, shape: [] }];
+  const model = encodeModel({ opsets: { "": 21 }, nodes, initializers, inputs: [], outputs });
+  const start = process.cpuUsage();
+  expect(await outcomeOf(model)).toContain(says);
+  const { user, system } = process.cpuUsage(start);
+  expect((user + system) / 1000).toBeLessThan(LIMIT_MS);
+});
+
+/** What becomes of a model when its sites are listed. */
+async function outcomeOf(model: Uint8Array): Promise<string> {
   try {
     const network = await openOnnx(memoryFiles({ "m.onnx": model }), "m.onnx");
     network.sites();
+    return "listed";
   } catch (error) {
-    if (!(error instanceof PatchClampError)) throw error;
-    outcome = error.message;
+    if (error instanceof PatchClampError) return error.message;
+    throw error;
   }
-  const { user, system } = process.cpuUsage(start);
-  process.stdout.write(`${_}: ${outcome.slice(0,150)} ${((user + system) / 1000).toFixed(0)} ms, ${((process.memoryUsage().rss - before) / 2 ** 20).toFixed(0)} MB\n`);
-  expect((user + system) / 1000).toBeLessThan(LIMIT_MS);
-});
+}

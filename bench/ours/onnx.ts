@@ -11,26 +11,39 @@ import { peerOnce } from "../peer-process.ts";
 import { GPT2_SMALL, gpt2Weights } from "../weights.ts";
 import { gpt2Network } from "./network.ts";
 
-/** BERT-base's shape. */
-export const BERT_BASE = {
+/** The shape of a BERT. */
+export interface BertShape {
+  readonly layers: number;
+  readonly width: number;
+  readonly heads: number;
+  readonly hidden: number;
+  readonly vocabulary: number;
+  readonly context: number;
+}
+
+export const BERT_BASE: BertShape = {
   layers: 12,
   width: 768,
   heads: 12,
   hidden: 3072,
   vocabulary: 30522,
   context: 512,
-} as const;
+};
 
 /**
- * Writes BERT-base with random weights as torch.onnx exports it, unless it is there.
+ * Writes a BERT with random weights as torch.onnx exports it, unless it is there.
  *
- * @returns its path
  * @throws Error when there is no Python with transformers to write it
  */
+export function writeBert(file: string, shape: BertShape): void {
+  if (peerOnce("onnx_files:write_bert", { file, ...shape }) === undefined)
+    throw new Error("there is no Python to write the file with; run `node bench/peers/setup.mjs`");
+}
+
+/** The path of BERT-base as torch.onnx exports it. */
 export function bertFile(): string {
   const file = path.join(root, ".cache", "bench-onnx", "bert-base.onnx");
-  if (peerOnce("onnx_files:write_bert", { file, ...BERT_BASE }) === undefined)
-    throw new Error("there is no Python to write the file with; run `node bench/peers/setup.mjs`");
+  writeBert(file, BERT_BASE);
   return file;
 }
 

@@ -56,9 +56,8 @@ test("a weight whose constant keeps the end of its name is found by it", async (
 
 test("a weight that the model does not have is refused with the nearest names", async () => {
   const model = await surgery({ files: exportFiles, path: "gpt2-script.onnx" });
-  expect(() =>
-    mergeOnnx(model, on("transformer.h.7.attn.c_proj.weight")),
-  ).toThrowErrorMatchingInlineSnapshot(`
+  expect(() => mergeOnnx(model, on("transformer.h.7.attn.c_proj.weight")))
+    .toThrowErrorMatchingInlineSnapshot(`
     [PatchClampError: mergeOnnx: the adapter changes "transformer.h.7.attn.c_proj.weight", which is no constant of the model and no module that reads one; nearest: model.transformer.h.0.attn.c_proj.weight, model.transformer.h.1.attn.c_proj.weight, model.transformer.h.0.attn.c_attn.weight.
       fix: use an adapter that was trained for this network, or name the model's own constants in it.]
   `);

@@ -61,10 +61,14 @@ function parted(site: string): { number?: string; general: string } {
   return number === undefined ? { general: site } : { number, general: `${before}{i}${after}` };
 }
 
-/** The sites as a table in which the blocks of a network share their lines. */
-function sitesTable(net: AnySites, sites: readonly ListedSite[]): Section {
+/**
+ * The sites as a table in which the blocks of a network share their lines.
+ *
+ * @param all - names of all sites of the kind, of which `sites` may be some
+ */
+function sitesTable(all: readonly string[], sites: readonly ListedSite[]): Section {
   const numbers = new Map<string, Set<string>>();
-  for (const { name } of net.sites()) {
+  for (const name of all) {
     const { number, general } = parted(name);
     const prefix = general.split("{i}")[0]!;
     if (number !== undefined) numbers.set(prefix, (numbers.get(prefix) ?? new Set()).add(number));
@@ -77,7 +81,7 @@ function sitesTable(net: AnySites, sites: readonly ListedSite[]): Section {
     groups.set(general, group);
   }
   const counts = [...numbers].map(([prefix, own]) => `${prefix}0..${own.size - 1}`);
-  const example = net.sites().find(({ name }) => parted(name).number !== undefined)?.name;
+  const example = all.find((name) => parted(name).number !== undefined);
   const pattern =
     example === undefined
       ? ""
@@ -97,13 +101,21 @@ function sitesTable(net: AnySites, sites: readonly ListedSite[]): Section {
 function sitesReport({ kind, network }: AnyNetwork, sites: readonly ListedSite[]): Report {
   const title = `Sites of ${network.name}`;
   const subtitle = `${sites.length} values that can be recorded, edited and differentiated`;
-  if (kind !== "onnx") return report({ title, subtitle, sections: [sitesTable(network, sites)] });
+  const all = network.sites().map(({ name }) => name);
+  if (kind !== "onnx") return report({ title, subtitle, sections: [sitesTable(all, sites)] });
   const standard = standardSites(network);
   const [named, others] = [true, false].map((is) =>
     sites.filter(({ name }) => standard.has(name) === is),
   ) as [ListedSite[], ListedSite[]];
   const sections = [
-    ...(named.length === 0 ? [] : [sitesTable(network, named)]),
+    ...(named.length === 0
+      ? []
+      : [
+          sitesTable(
+            all.filter((name) => standard.has(name)),
+            named,
+          ),
+        ]),
     ...fileSites(others),
     recognisedSection(network),
   ];

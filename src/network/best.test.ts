@@ -48,5 +48,7 @@ test("keeping more than are drawn is refused", async () => {
   const net = await tinyNetwork("gpt2");
   await expect(
     bestOf(net, [[1]], { count: 2, keep: 3 }),
-  ).rejects.toThrowErrorMatchingInlineSnapshot(`[PatchClampError: bestOf: keep is 3, not a whole number from 1 to the 2 continuations that are drawn.]`);
+  ).rejects.toThrowErrorMatchingInlineSnapshot(
+    `[PatchClampError: bestOf: keep is 3, not a whole number from 1 to the 2 continuations that are drawn.]`,
+  );
 });

@@ -50,6 +50,15 @@ export type {
   VisionLanguageInput,
 } from "./vision-language-input.ts";
 export { OnnxNetwork } from "./onnx/onnx-network.ts";
+export { exportEncoderOnnx } from "./export-encoder-onnx.ts";
+export { exportOnnx, type ExportOnnxOptions } from "./export-onnx.ts";
+export {
+  encoderParity,
+  onnxParity,
+  type EncoderParity,
+  type OnnxParity,
+  type OnnxParityOptions,
+} from "./onnx-parity.ts";
 export type { OnnxInput, OnnxPort } from "./onnx/onnx-inputs.ts";
 export type { Recognised } from "./onnx/recognise.ts";
 export { AudioNetwork } from "./audio.ts";

@@ -81,9 +81,8 @@ test("one weight is read at a time, and not before it is its turn", async () => 
 test("a model of 2 GB is not made in one piece", async () => {
   const { form, weights } = adding(4);
   const large = weights.map((own) => ({ ...own, size: 1e9 }));
-  await expect(
-    modelBytes("exportOnnx", { form, weights: large }),
-  ).rejects.toThrowErrorMatchingInlineSnapshot(`
+  await expect(modelBytes("exportOnnx", { form, weights: large })).rejects
+    .toThrowErrorMatchingInlineSnapshot(`
     [PatchClampError: exportOnnx: the weights have 3.0 GB, and one ONNX file holds less than 2 GB.
       fix: save it to a folder with saveOnnx, which writes such weights beside the model, or use weights in fewer bits.]
   `);

@@ -9,10 +9,13 @@ import type { Tensor } from "./index.ts";
 /** Weights [64, 32] in eight bits, whose numbers depend on the seed. */
 function weightOf(seed: number): Tensor {
   const rng = new Rng(seed);
-  const packed = tensor(Uint8Array.from({ length: 64 * 32 }, () => rng.below(256)), {
-    shape: [64, 2, 16],
-    dtype: "uint8",
-  });
+  const packed = tensor(
+    Uint8Array.from({ length: 64 * 32 }, () => rng.below(256)),
+    {
+      shape: [64, 2, 16],
+      dtype: "uint8",
+    },
+  );
   const scales = tensor(Float32Array.from(rng.normals(128)), { shape: [64, 2] });
   return dequantise(packed, scales, { bits: 8, blockSize: 16, columns: 32 });
 }

@@ -12,7 +12,7 @@ import { hostValue } from "../tensor/leaf.ts";
 import { full } from "../tensor/ops/creation.ts";
 import type { Device } from "../tensor/op.ts";
 import type { Aval, Node, Tensor, TypedArray, Value } from "../tensor/tensor.ts";
-import { bytesOf } from "../tensor/tensor.ts";
+import { bytesOf, sizeOf } from "../tensor/tensor.ts";
 import type { Backend } from "./backend.ts";
 import { Pool, PooledValue } from "./memory.ts";
 import { COPY_COSTS_FROM, runInto } from "./run-into.ts";
@@ -286,6 +286,9 @@ function isOnDevice(value: Value): value is DeviceValue {
 }
 
 function fromOrt(tensor: OrtTensor, { shape, dtype }: Aval): Value {
+  // an operator whose shape was foretold wrongly
+  if (sizeOf(tensor.dims) !== sizeOf(shape))
+    throw new Error(`it gave [${tensor.dims.join(", ")}] where [${shape.join(", ")}] was to come`);
   if (tensor.location === "cpu" || tensor.location === "cpu-pinned" || tensor.location === "none") {
     return hostValue(bitsOf(tensor.data as TypedArray, dtype), { shape, dtype });
   }

@@ -53,6 +53,8 @@ function transposed(context: ImportContext): Tensor | readonly Tensor[] {
   const geometry = transposedGeometry(context, space, w.shape.slice(2));
   const { stride, dilation, before, after, size } = geometry;
   const channels = w.shape[1]! * groups;
+  const far = [...stride, ...dilation, ...before, ...after].find((n) => Math.abs(n) > 2 ** 31);
+  if (far !== undefined) throw context.refuse(`takes steps or cuts of ${far}`);
   const isTraced = (space.length === 1 || space.length === 2) && x.dtype === "float32";
   if (!isTraced) return context.asItIs([{ shape: [batch, channels, ...size], dtype: x.dtype }]);
   // what lies beyond the last window is 0: kernels are not asked for it

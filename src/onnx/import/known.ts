@@ -12,16 +12,44 @@ const folded = new WeakMap<Tensor, readonly number[] | "unknown">();
 
 /** The elements of a tensor where they follow from data on the host alone; undefined where they do not, or are many. */
 export function knownNumbers(x: Tensor): readonly number[] | undefined {
-  if (x.size > MOST) return undefined;
-  let found = folded.get(x);
-  if (found === undefined) {
-    found = fold(x) ?? "unknown";
-    folded.set(x, found);
+  // from what comes first on, without calls in calls: the way back may be long
+  const pending = [x];
+  while (pending.length > 0) {
+    const last = pending.at(-1)!;
+    const missing = folded.has(last) ? undefined : firstMissing(last);
+    if (missing === undefined) {
+      pending.pop();
+      if (!folded.has(last)) folded.set(last, fold(last) ?? "unknown");
+    } else pending.push(missing);
   }
+  return foundOf(x);
+}
+
+/** Says that the elements of a tensor are not to be computed before the graph runs. */
+export function leaveUnknown(x: Tensor): void {
+  folded.set(x, "unknown");
+}
+
+/** Whether a tensor has few enough elements to be computed before the graph runs. */
+export function isShort({ size }: Tensor): boolean {
+  return size <= MOST;
+}
+
+function foundOf(x: Tensor): readonly number[] | undefined {
+  const found = folded.get(x);
   return found === "unknown" ? undefined : found;
 }
 
+/** The first input that must be folded before the tensor is; undefined where none is missing, or one is known to be unknown. */
+function firstMissing(x: Tensor): Tensor | undefined {
+  if (!isShort(x) || isLeaf(x) || x.value?.data !== undefined) return undefined;
+  if (x.node.op.reference === undefined) return undefined;
+  const next = x.node.inputs.find((input) => foundOf(input) === undefined);
+  return next === undefined || folded.has(next) ? undefined : next;
+}
+
 function fold(x: Tensor): readonly number[] | undefined {
+  if (!isShort(x)) return undefined;
   const data = x.value?.data;
   if (data !== undefined) {
     return x.dtype === "float16"
@@ -32,7 +60,7 @@ function fold(x: Tensor): readonly number[] | undefined {
   if (isLeaf(x) || op.reference === undefined) return undefined;
   const given: NumberArray[] = [];
   for (const input of inputs) {
-    const own = knownNumbers(input);
+    const own = foundOf(input);
     if (own === undefined) return undefined;
     given.push({ shape: input.shape, data: own });
   }

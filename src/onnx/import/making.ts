@@ -36,7 +36,7 @@ function filled({ input, known, attribute, constant: read, refuse }: ImportConte
 }
 
 /** Numbers that a range may hold. */
-const MOST_NUMBERS = 2 ** 24;
+const MOST_NUMBERS = 2 ** 20;
 
 function range({ input, known, refuse }: ImportContext): Tensor {
   const [start, limit, step] = [0, 1, 2].map((i) => known(i)?.[0] ?? 1) as [number, number, number];

@@ -1,5 +1,6 @@
 // Operators of ONNX Runtime whose inputs and results are numbers of 8 bits with scales and zeros of their own.
 
+import { full } from "../../tensor/ops/creation.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import { resolveAxis } from "../../tensor/tensor.ts";
 import { attentions } from "./attention.ts";
@@ -21,6 +22,8 @@ type Trio = readonly [numbers: number, scale: number, zero: number];
 function realOf(context: ImportContext, [at, scaleAt, zeroAt]: Trio, axis = 0): Tensor | undefined {
   const codes = context.inputs[at];
   if (codes === undefined) return undefined;
+  // ONNX Runtime reads some of them all the same
+  if (codes.size === 0) throw context.refuse("works on no numbers");
   const [scale, zero] = [context.input(scaleAt), context.inputs[zeroAt]];
   const numbers = before(context, codes);
   const own = (t: Tensor): Tensor => {
@@ -32,23 +35,28 @@ function realOf(context: ImportContext, [at, scaleAt, zeroAt]: Trio, axis = 0): 
   return shifted.mul(own(scale));
 }
 
-/** The result of a node: of 8 bits, as ONNX Runtime computes it, for these real numbers. */
-function asCodes(
-  context: ImportContext,
-  real: Tensor,
-  [scaleAt, zeroAt]: readonly [number, number],
-): Tensor {
-  const zero = context.inputs[zeroAt];
-  const dtype = (zero ?? context.input(0)).dtype;
-  const [codes] = context.asItIs([{ shape: real.shape, dtype }]);
-  const steps = real.div(context.input(scaleAt).reshape([]));
-  const shifted = zero === undefined ? steps : steps.add(zero.cast("float32").reshape([]));
-  return rounded(codes!, within(shifted, dtype === "int8" ? [-128, 127] : [0, 255]));
-}
-
+/** Where a node has its numbers and what belongs to its result. */
 interface Form {
   readonly inputs: readonly Trio[];
   readonly result: readonly [scale: number, zero: number];
+}
+
+/** The result of a node: of 8 bits, as ONNX Runtime computes it, for these real numbers. */
+function asCodes(context: ImportContext, real: Tensor, { inputs: trios, result }: Form): Tensor {
+  const [scaleAt, zeroAt] = result;
+  const zero = context.inputs[zeroAt];
+  const dtype = (zero ?? context.input(trios[0]![0])).dtype;
+  // ONNX Runtime ends the process where zeros are left out
+  const inputs = [...context.inputs];
+  for (const [at, , ownZeroAt] of trios)
+    if (inputs[at] !== undefined) inputs[ownZeroAt] ??= full([], 0, inputs[at].dtype);
+  inputs[zeroAt] ??= full([], 0, dtype);
+  const [codes] = context.asItIs([{ shape: real.shape, dtype }], {
+    inputs: Array.from(inputs, (input) => input),
+  });
+  const steps = real.div(context.input(scaleAt).reshape([]));
+  const shifted = zero === undefined ? steps : steps.add(zero.cast("float32").reshape([]));
+  return rounded(codes!, within(shifted, dtype === "int8" ? [-128, 127] : [0, 255]));
 }
 
 /**
@@ -58,12 +66,12 @@ interface Form {
  */
 function rounding(
   float: ImportHandler,
-  { inputs, result }: Form,
+  form: Form,
   opset: (context: ImportContext) => number = () => 13,
 ): ImportHandler {
   return (context) => {
-    const reals = inputs.map((trio) => realOf(context, trio));
-    return asCodes(context, realForm(context, float, reals, opset(context))[0]!, result);
+    const reals = form.inputs.map((trio) => realOf(context, trio));
+    return asCodes(context, realForm(context, float, reals, opset(context))[0]!, form);
   };
 }
 
@@ -79,19 +87,20 @@ const ONE: Form = { inputs: [[0, 1, 2]], result: [3, 4] };
 /** A pooling whose channels may lie last. */
 function pooling(float: ImportHandler): ImportHandler {
   return (context) => {
+    const isLast = context.int("channels_last", 0) !== 0;
+    if (context.input(0).rank < 3) throw context.refuse(`pools ${context.input(0).rank} axes`);
     const x = realOf(context, [0, 1, 2])!;
-    const isLast = context.int("channels_last", 0) === 1;
     const axes = x.shape.map((_, i) => i);
     const first = isLast ? x.transpose([0, x.rank - 1, ...axes.slice(1, -1)]) : x;
     const [y] = realForm(context, float, [first]);
-    return asCodes(context, isLast ? y!.transpose([0, ...axes.slice(2), 1]) : y!, [3, 4]);
+    return asCodes(context, isLast ? y!.transpose([0, ...axes.slice(2), 1]) : y!, ONE);
   };
 }
 
 function matmul(context: ImportContext): Tensor {
   const a = realOf(context, [0, 1, 2], context.input(0).rank > 1 ? -2 : -1);
   const b = realOf(context, [3, 4, 5], -1);
-  return asCodes(context, realForm(context, linear["MatMul"]!, [a, b])[0]!, [6, 7]);
+  return asCodes(context, realForm(context, linear["MatMul"]!, [a, b])[0]!, TWO);
 }
 
 /** A bias of whole numbers, in steps of the scales of what is multiplied. */
@@ -105,7 +114,7 @@ const vector = (scale: Tensor): Tensor => scale.reshape(scale.size === 1 ? [] : 
 function convolution(context: ImportContext): Tensor {
   const [x, w] = [realOf(context, [0, 1, 2]), realOf(context, [3, 4, 5])];
   const inputs = [x, w, biasOf(context, 8, [1, 4])];
-  return asCodes(context, realForm(context, convolutions["Conv"]!, inputs)[0]!, [6, 7]);
+  return asCodes(context, realForm(context, convolutions["Conv"]!, inputs)[0]!, TWO);
 }
 
 /** Its result is real where it has no scale for it. */
@@ -116,21 +125,23 @@ function gemm(context: ImportContext): Tensor {
   const alpha = context.float("alpha", 1);
   const inputs = [a, b, bias?.mul(alpha)];
   const [y] = realForm(context, linear["Gemm"]!, inputs);
-  if (context.inputs[7] !== undefined) return asCodes(context, y!, [7, 8]);
+  if (context.inputs[7] !== undefined) return asCodes(context, y!, { ...TWO, result: [7, 8] });
   return withGradientOf(context.asItIs([y!])[0]!, y!);
 }
 
 function joined(context: ImportContext): Tensor {
-  const count = Math.floor((context.inputs.length - 2) / 3);
-  const parts = Array.from({ length: count }, (_, i) =>
-    realOf(context, [2 + 3 * i, 3 + 3 * i, 4 + 3 * i]),
-  );
-  return asCodes(context, realForm(context, pieces["Concat"]!, parts)[0]!, [0, 1]);
+  const count = Math.ceil((context.inputs.length - 2) / 3);
+  const trios = Array.from({ length: count }, (_, i) => [2 + 3 * i, 3 + 3 * i, 4 + 3 * i] as const);
+  const parts = trios.map((trio) => realOf(context, trio));
+  const [y] = realForm(context, pieces["Concat"]!, parts);
+  return asCodes(context, y!, { inputs: trios, result: [0, 1] });
 }
 
 function chosen(context: ImportContext): Tensor {
-  const inputs = [context.input(0), realOf(context, [1, 2, 3]), realOf(context, [4, 5, 6])];
-  return asCodes(context, realForm(context, numbers["Where"]!, inputs)[0]!, [7, 8]);
+  const trios = [[1, 2, 3] as const, [4, 5, 6] as const];
+  const inputs = [context.input(0), ...trios.map((trio) => realOf(context, trio))];
+  const [y] = realForm(context, numbers["Where"]!, inputs);
+  return asCodes(context, y!, { inputs: trios, result: [7, 8] });
 }
 
 /** Results as ONNX Runtime computes them, with the gradients of the same operator on real numbers. */
@@ -153,7 +164,11 @@ function attention(context: ImportContext): readonly Tensor[] {
 }
 
 function embedding(context: ImportContext): readonly Tensor[] {
-  const { inputs } = context;
+  const { inputs, input } = context;
+  const width = input(2).shape[1];
+  const isLine = [5, 6].every((i) => input(i).rank === 1 && input(i).size === width);
+  if (input(2).rank !== 2 || !isLine)
+    throw context.refuse(`looks up [${input(2).shape.join(", ")}] for lines of another width`);
   const tables = [2, 3, 4, 5, 6].map((i) => realOf(context, [i, i + 6, i + 11]));
   const all = [inputs[0], inputs[1], ...tables, inputs[7]];
   return likeReal(context, normalise["com.microsoft.EmbedLayerNormalization"]!, all);

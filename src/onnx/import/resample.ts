@@ -54,6 +54,10 @@ function planOf(context: ImportContext, x: Tensor): Plan {
   const isScaled = inputs[at] !== undefined && inputs[at].size > 0;
   const scales = opset < 9 ? floats("scales") : isScaled ? known(at) : undefined;
   const wanted = scales === undefined ? (known(3) ?? []) : [];
+  const given = scales ?? wanted;
+  // ONNX Runtime writes beyond its memory where there are more
+  if (given.length !== named.length)
+    throw context.refuse(`has ${given.length} sizes or scales for ${named.length} axes`);
   const ratios = named.map((axis, i) => wanted[i]! / x.shape[axis]!);
   const policy = text("keep_aspect_ratio_policy", "stretch");
   const ratio = policy === "not_larger" ? Math.min(...ratios) : Math.max(...ratios);
@@ -112,9 +116,16 @@ function affineGrid({ input, known, int, refuse }: ImportContext): Tensor {
   return grid.reshape([theta.shape[0]!, ...places, places.length]);
 }
 
-function regions({ opset, input, int, text, float, asItIs }: ImportContext): readonly Tensor[] {
+/** Points along each side of a part of a region that are read. */
+const MOST_SAMPLES = 1024;
+
+function regions(context: ImportContext): readonly Tensor[] {
+  const { opset, input, int, text, float, asItIs, refuse } = context;
   const [x, boxes, batch] = [input(0), input(1), input(2)];
   const [rows, columns] = [int("output_height", 1), int("output_width", 1)];
+  const samples = int("sampling_ratio", 0);
+  // of numbers of 64 bits ONNX Runtime reads 32
+  if (!(samples >= 0 && samples <= MOST_SAMPLES)) throw refuse(`reads ${samples} points each`);
   const mode = opset < 16 ? "output_half_pixel" : "half_pixel";
   return asItIs([{ shape: [boxes.shape[0]!, x.shape[1]!, rows, columns], dtype: x.dtype }], {
     inputs: [x, boxes, batch.cast("int64")],
@@ -123,7 +134,7 @@ function regions({ opset, input, int, text, float, asItIs }: ImportContext): rea
       mode: text("mode", "avg"),
       output_height: rows,
       output_width: columns,
-      sampling_ratio: int("sampling_ratio", 0),
+      sampling_ratio: samples,
       spatial_scale: { float: float("spatial_scale", 1) },
     },
   });

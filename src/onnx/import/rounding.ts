@@ -53,7 +53,7 @@ export function withGradientOf(values: Tensor, other: Tensor): Tensor {
 }
 
 /** The least and the greatest whole number of a type. */
-export const RANGES: Partial<Record<DType, readonly [lowest: number, greatest: number]>> = {
+const RANGES: Partial<Record<DType, readonly [lowest: number, greatest: number]>> = {
   int8: [-128, 127],
   uint8: [0, 255],
 };

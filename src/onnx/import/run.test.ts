@@ -228,7 +228,7 @@ test("operators that double in number with every level are refused in time", () 
   expect(() =>
     run([node("mine.F29", ["x", "y"])], { x }, { functions }),
   ).toThrowErrorMatchingInlineSnapshot(
-    `[PatchClampError: importGraph: the node "my Relu" (Relu) comes after 250000 others, and no more are run.]`,
+    `[PatchClampError: importGraph: the node "my Relu" (Relu) comes after 50000 others, and no more are run.]`,
   );
 });
 

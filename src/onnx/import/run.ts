@@ -6,7 +6,7 @@ import type { OnnxAttribute, OnnxFunction, OnnxGraph, OnnxModel, OnnxNode } from
 import { contextOf, keyOf } from "./context.ts";
 import type { ImportHandlers } from "./handler.ts";
 import { constantOf } from "./data.ts";
-import { knownNumbers, knownTensor } from "./known.ts";
+import { isShort, knownNumbers, knownTensor, leaveUnknown } from "./known.ts";
 import { isRounded } from "./rounding.ts";
 
 /** Names a value of the graph and returns the value to go on with. */
@@ -25,7 +25,13 @@ export interface RunForm {
 const MOST_ELEMENTS = 2 ** 31 - 1;
 
 /** Nodes that are run, those of bodies once for every step. */
-const MOST_NODES = 250_000;
+const MOST_NODES = 50_000;
+
+/** Elements that nodes make before the graph runs, as ranges do. */
+const MOST_MADE = 2 ** 24;
+
+/** Elements that are folded, and of how many it does not matter: shapes and indices are short, and what has more is left to the runtime. */
+const [MOST_FOLDED, FEW] = [2 ** 20, 64];
 
 /** Bodies and defined operators within one another. */
 const DEEPEST = 32;
@@ -72,6 +78,8 @@ export function runModel(
 /** What a run has come to, with all that runs within it: a small file can ask for endless work. */
 interface Progress {
   nodes: number;
+  made: number;
+  folded: number;
   depth: number;
 }
 
@@ -85,7 +93,7 @@ class Run {
     form: RunForm,
     opsets: ReadonlyMap<string, number>,
     functions: ReadonlyMap<string, OnnxFunction>,
-    progress: Progress = { nodes: 0, depth: 0 },
+    progress: Progress = { nodes: 0, made: 0, folded: 0, depth: 0 },
   ) {
     this.#form = form;
     this.#opsets = opsets;
@@ -107,7 +115,7 @@ class Run {
             `makes [${shape}], which is no shape of a value that can be held`,
           );
         }
-        const value = settled(result);
+        const value = this.#settled(result);
         scope.define(name, tap === undefined ? value : tap(name, value));
       }
     }
@@ -144,7 +152,28 @@ class Run {
       refuse: (problem) => this.#refuse(node, problem),
     });
     const result = handler(context);
-    return Array.isArray(result) ? (result as readonly Tensor[]) : [result as Tensor];
+    const results = Array.isArray(result) ? (result as readonly Tensor[]) : [result as Tensor];
+    if (node.opType === "Constant") return results;
+    for (const made of results)
+      if (made.value !== undefined && !inputs.includes(made)) this.#count(node, made);
+    return results;
+  }
+
+  #count(node: OnnxNode, { size }: Tensor): void {
+    this.#progress.made += size;
+    if (this.#progress.made > MOST_MADE)
+      throw this.#refuse(node, `makes numbers after ${MOST_MADE} others, and no more are made`);
+  }
+
+  /** What is known before the graph runs is data from here on. */
+  #settled(x: Tensor): Tensor {
+    if (isShort(x) && x.size > FEW && (this.#progress.folded += x.size) > MOST_FOLDED)
+      leaveUnknown(x);
+    if (x.value !== undefined || x.dtype === "float32" || x.dtype === "float16") return x;
+    // as data it would have no gradient
+    if (isRounded(x)) return x;
+    const numbers = knownNumbers(x);
+    return numbers === undefined ? x : knownTensor(numbers, x);
   }
 
   /** An operator that the model defines, in place. */
@@ -209,15 +238,6 @@ class Run {
 
 function isPossible({ shape, size }: Tensor): boolean {
   return size <= MOST_ELEMENTS && shape.every((own) => Number.isInteger(own) && own >= 0);
-}
-
-/** What is known before the graph runs is data from here on. */
-function settled(x: Tensor): Tensor {
-  if (x.value !== undefined || x.dtype === "float32" || x.dtype === "float16") return x;
-  // as data it would have no gradient
-  if (isRounded(x)) return x;
-  const numbers = knownNumbers(x);
-  return numbers === undefined ? x : knownTensor(numbers, x);
 }
 
 /** A node of a defined operator with the attributes of the call where it refers to them, and without inputs that the call leaves out. */

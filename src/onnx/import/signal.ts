@@ -35,6 +35,7 @@ function window(weights: readonly number[]): ImportHandler {
 /** Triangles over frequencies, as wide as an ear hears them apart. */
 function melWeights(context: ImportContext): readonly Tensor[] {
   const [bands, size] = [context.known(0)?.[0] ?? 0, context.known(1)?.[0] ?? 0];
+  if (bands < 0 || size < 0) throw context.refuse(`makes ${bands} bands of ${size} points`);
   return context.asItIs([{ shape: [Math.floor(size / 2) + 1, bands], dtype: heldType(context) }], {
     attributes: {},
   });

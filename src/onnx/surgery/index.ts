@@ -8,4 +8,3 @@ export type { GraphValue, NodeLabel } from "./values.ts";
 export type { ConstantData, LowRank } from "./weights.ts";
 export type { WeightLayout } from "./layout.ts";
 export type { FloatType, Numbers } from "./numbers.ts";
-export { checkedLocation } from "./location.ts";
