@@ -45,8 +45,8 @@ interface Bomb {
 }
 
 /** A loop, within so many others, that does this with its state. */
-function looped(steps: number, depth: number, inner: NodeForm): NodeForm {
-  const own = depth === 0 ? inner : looped(steps, depth - 1, inner);
+function looped(depth: number, inner: NodeForm): NodeForm {
+  const own = depth === 0 ? inner : looped(depth - 1, inner);
   return node("Loop", ["steps", "", "state"], ["next"], {
     body: body([own, node("Identity", ["go"], ["on"])], ["on", "next"]),
   });
@@ -55,22 +55,19 @@ function looped(steps: number, depth: number, inner: NodeForm): NodeForm {
 const BOMBS: Readonly<Record<string, Bomb>> = {
   "a loop of 2^60 steps": {
     says: "takes more than 4096 steps",
-    nodes: [
-      node("Identity", ["x"], ["state"]),
-      looped(2 ** 60, 0, node("Neg", ["state"], ["next"])),
-    ],
+    nodes: [node("Identity", ["x"], ["state"]), looped(0, node("Neg", ["state"], ["next"]))],
     initializers: [real("x"), whole("steps", 2 ** 60)],
   },
   "loops within loops": {
     says: "comes after 50000 others, and no more are run",
-    nodes: [node("Identity", ["x"], ["state"]), looped(2000, 3, node("Neg", ["state"], ["next"]))],
+    nodes: [node("Identity", ["x"], ["state"]), looped(3, node("Neg", ["state"], ["next"]))],
     initializers: [real("x"), whole("steps", 2000)],
   },
   "a loop that works on many known numbers": {
     says: "comes after 50000 others, and no more are run",
     nodes: [
       node("Range", ["zero", "many", "one"], ["state"]),
-      looped(4000, 1, node("Add", ["state", "state"], ["next"])),
+      looped(1, node("Add", ["state", "state"], ["next"])),
     ],
     initializers: [
       { ...whole("zero", 0), shape: [] },
@@ -134,7 +131,7 @@ const BOMBS: Readonly<Record<string, Bomb>> = {
   },
   "bodies in bodies": {
     says: "bodies lie more than 32 deep in one another",
-    nodes: [node("Identity", ["x"], ["state"]), looped(1, 300, node("Neg", ["state"], ["next"]))],
+    nodes: [node("Identity", ["x"], ["state"]), looped(300, node("Neg", ["state"], ["next"]))],
     initializers: [real("x"), whole("steps", 1)],
   },
   "a value made of itself": {

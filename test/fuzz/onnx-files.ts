@@ -43,18 +43,48 @@ const NUMBERS = [
   -(2n ** 63n),
 ];
 
+/** Places of files, and some that are none. */
+const PLACES = [
+  "",
+  "x",
+  "\0",
+  "../weights/a",
+  "/etc/passwd",
+  "a/../../b",
+  "C:\\b",
+  "file:///b",
+  "weights",
+];
+
 const TEXTS = [
-  ...["", "x", "\0", "../weights/a", "/etc/passwd", "a/../../b", "C:\\b", "file:///b", "weights"],
-  ...["If", "Loop", "Scan", "Range", "Expand", "Tile", "ConstantOfShape", "Pad", "Concat"],
-  ...[
-    "Constant",
-    "DequantizeLinear",
-    "LSTM",
-    "com.microsoft",
-    "ai.onnx.ml",
-    "99999999999999999999",
-  ],
-  ...["location", "offset", "length", "\u{10ffff}".repeat(1000)],
+  "",
+  "x",
+  "\0",
+  "../weights/a",
+  "/etc/passwd",
+  "a/../../b",
+  "C:\\b",
+  "file:///b",
+  "weights",
+  "If",
+  "Loop",
+  "Scan",
+  "Range",
+  "Expand",
+  "Tile",
+  "ConstantOfShape",
+  "Pad",
+  "Concat",
+  "Constant",
+  "DequantizeLinear",
+  "LSTM",
+  "com.microsoft",
+  "ai.onnx.ml",
+  "99999999999999999999",
+  "location",
+  "offset",
+  "length",
+  "\u{10ffff}".repeat(1000),
 ];
 
 /** Changes one thing in a message, or in one that lies in it. */
@@ -118,7 +148,7 @@ const elsewhere: Edit = (fields, at, place) => {
   const { rng } = place;
   const entry = (key: string, value: string): Field =>
     bytesField(13, messageOf([bytesField(1, key), bytesField(2, value)]));
-  const location = rng.pick(["weights", "model.onnx", ...TEXTS.slice(0, 9)]);
+  const location = rng.pick(["weights", "model.onnx", ...PLACES]);
   const number = (): string => String(rng.pick(NUMBERS));
   return [
     ...fields.filter(({ no }) => no !== 9),

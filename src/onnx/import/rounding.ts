@@ -5,7 +5,7 @@
 import { customGradient } from "../../tensor/control.ts";
 import { isLeaf } from "../../tensor/leaf.ts";
 import { ONNX_TYPE } from "../../tensor/ops/cast.ts";
-import type { DType, Tensor } from "../../tensor/tensor.ts";
+import type { Tensor } from "../../tensor/tensor.ts";
 import type { ImportContext } from "./handler.ts";
 
 const unrounded = new WeakMap<Tensor, Tensor>();
@@ -51,12 +51,6 @@ export function withGradientOf(values: Tensor, other: Tensor): Tensor {
     ({ cotangent }) => [cotangent],
   )(other);
 }
-
-/** The least and the greatest whole number of a type. */
-const RANGES: Partial<Record<DType, readonly [lowest: number, greatest: number]>> = {
-  int8: [-128, 127],
-  uint8: [0, 255],
-};
 
 /** Numbers that are rounded into a range, before that: outside it they are kept at its ends, where gradients end too. */
 export function within(x: Tensor, [lowest, greatest]: readonly [number, number]): Tensor {
