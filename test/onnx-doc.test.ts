@@ -118,6 +118,10 @@ runs: what they are computed from is folded, and an operator whose result has a 
 doubles are computed as float32, whole numbers of 2 and 4 bits as those of 8, of 16 bits as int32, of 32 and 64 bits without a sign as
 int64: results that do not fit their own type are not wrapped around as it would.
 
+Operators on quantised numbers are run by ONNX Runtime as they stand, so that their results are its own to the bit. Gradients through
+them are those of the same network without rounding, and end where a range ends, as in PyTorch's fake quantisation. Recurrent layers
+and the other operators that are run as they stand have no gradient, which is said by name.
+
 ## Operators
 
 ${operators()}

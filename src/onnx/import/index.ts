@@ -19,6 +19,7 @@ import { quantised, remembering } from "./quantised.ts";
 import { recurrent } from "./recurrent.ts";
 import { refusals } from "./refusals.ts";
 import { resample } from "./resample.ts";
+import { rest } from "./rest.ts";
 import { shapes } from "./shapes.ts";
 import { signal } from "./signal.ts";
 
@@ -42,6 +43,7 @@ const all: ImportHandlers = {
   ...recurrent,
   ...quantised,
   ...qlinear,
+  ...rest,
   ...refusals,
 };
 

@@ -12,7 +12,6 @@ import { normalise } from "./normalise.ts";
 import { numbers } from "./numbers.ts";
 import { pieces } from "./pieces.ts";
 import { realForm } from "./real-form.ts";
-import { reduce } from "./reduce.ts";
 import { before, codesOf, rounded, spread, withGradientOf, within } from "./rounding.ts";
 
 /** Which inputs are numbers, their scale and their zero. */
@@ -185,7 +184,6 @@ export const qlinear: ImportHandlers = {
   "com.microsoft.QLinearSoftmax": rounding(normalise["Softmax"]!, ONE, ({ int }) =>
     int("opset", 13),
   ),
-  "com.microsoft.QLinearReduceMean": rounding(reduce["ReduceMean"]!, ONE),
   "com.microsoft.QLinearAveragePool": pooling(convolutions["AveragePool"]!),
   "com.microsoft.QLinearGlobalAveragePool": pooling(convolutions["GlobalAveragePool"]!),
   "com.microsoft.QLinearConcat": joined,

@@ -38,6 +38,12 @@ const REASONS: Readonly<Record<string, readonly string[]>> = {
     "NonMaxSuppression",
   ],
   "takes a picture file apart": ["ImageDecoder"],
+  "searches for texts by itself, by steps that values decide": [
+    "com.microsoft.BeamSearch",
+    "com.microsoft.GreedySearch",
+    "com.microsoft.Sampling",
+    "com.microsoft.WhisperBeamSearch",
+  ],
   "is a step of training": [
     "ai.onnx.preview.training.Adagrad",
     "ai.onnx.preview.training.Adam",
