@@ -1,7 +1,7 @@
-import { test } from "vitest";
+import { expect, test } from "vitest";
 
 import type { Draw, NodeInput } from "../../../test/onnx-engine.ts";
-import { expectAgreement, input } from "../../../test/onnx-engine.ts";
+import { expectAgreement, input, traced } from "../../../test/onnx-engine.ts";
 import { Rng } from "../../core/rng.ts";
 import type { DType } from "../../tensor/tensor.ts";
 
@@ -187,4 +187,45 @@ test("embeddings of 8 bits are the engine's", async () => {
       outputs: [true, true],
     };
   }, exactly);
+});
+
+test("no numbers at all, and tables for lines of another width, are refused", () => {
+  const none = input([2, 0, 3], [], "uint8");
+  const one = [input([], [0.1]), input([], [0], "uint8")];
+  const softmax = {
+    opType: "com.microsoft.QLinearSoftmax",
+    attrs: { axis: 1, opset: 13 },
+    inputs: [none, ...one, ...one],
+  };
+  expect(() => traced(softmax)).toThrowErrorMatchingInlineSnapshot(
+    `[PatchClampError: importGraph: the node "node" (com.microsoft.QLinearSoftmax) works on no numbers.]`,
+  );
+  const bytesOf = (...shape: number[]): NodeInput =>
+    input(
+      shape,
+      Array.from({ length: shape.reduce((a, b) => a * b, 1) }, () => 1),
+      "uint8",
+    );
+  const embedding = {
+    opType: "com.microsoft.QEmbedLayerNormalization",
+    inputs: [
+      input([1, 2], [0, 1], "int32"),
+      undefined,
+      ...[bytesOf(5, 4), bytesOf(4, 4), undefined, bytesOf(), bytesOf(4)],
+    ],
+  };
+  expect(() => traced(embedding)).toThrowErrorMatchingInlineSnapshot(
+    `[PatchClampError: importGraph: the node "node" (com.microsoft.QEmbedLayerNormalization) looks up [5, 4] for lines of another width.]`,
+  );
+});
+
+test("a zero that is left out is 0", async () => {
+  const codes = input([3], [0, 100, 255], "uint8");
+  const scale = input([], [0.05]);
+  const sigmoid = (zero: NodeInput | undefined): Promise<ArrayLike<number>> =>
+    traced({
+      opType: "com.microsoft.QLinearSigmoid",
+      inputs: [codes, scale, zero, input([], [1 / 256]), zero],
+    })[0]!.numbers();
+  expect(await sigmoid(undefined)).toEqual(await sigmoid(input([], [0], "uint8")));
 });

@@ -2,6 +2,7 @@ import { expect, test } from "vitest";
 
 import type { Draw, NodeForm, NodeInput } from "../../../test/onnx-engine.ts";
 import { drawn, expectAgreement, input, traced } from "../../../test/onnx-engine.ts";
+import { PatchClampError } from "../../core/errors.ts";
 import { Rng } from "../../core/rng.ts";
 import type { DType } from "../../tensor/tensor.ts";
 
@@ -142,4 +143,49 @@ test("products of real numbers with weights of 8 bits are the engine's", async (
       ],
     };
   }, exactly);
+});
+
+const x = drawn(new Rng(1), [2, 4]);
+const whole = (dtype: DType, ...values: number[]): NodeInput =>
+  input([values.length], values, dtype);
+
+const refusals: Readonly<Record<string, NodeForm>> = {
+  "a zero of 32 bits, whose type in a file is not known": {
+    opType: "QuantizeLinear",
+    inputs: [x, scales(1), input([], [3], "int32")],
+  },
+  "a type that numbers are not rounded to": {
+    opType: "QuantizeLinear",
+    attrs: { output_dtype: 17 },
+    inputs: [x, scales(1)],
+  },
+  "scales that fit neither axis nor blocks": {
+    opType: "DequantizeLinear",
+    attrs: { axis: 0, block_size: 2 },
+    inputs: [whole("int8", 1, 2, 3, 4), scales(1, 3)],
+  },
+  "a product that has no kernel": {
+    opType: "com.microsoft.MatMulIntegerToFloat",
+    inputs: [whole("int8", 1, 2), whole("int8", 1, 2), scales(1), scales(1)],
+  },
+};
+
+test("what is not computed is refused by the node's name", () => {
+  const said = Object.entries(refusals).map(([what, form]) => {
+    expect(() => traced(form)).toThrow(PatchClampError);
+    try {
+      traced(form);
+      return what;
+    } catch (error) {
+      return `${what}: ${(error as Error).message}`;
+    }
+  });
+  expect(said).toMatchInlineSnapshot(`
+    [
+      "a zero of 32 bits, whose type in a file is not known: importGraph: the node "node" (QuantizeLinear) makes int32 of real numbers.",
+      "a type that numbers are not rounded to: importGraph: the node "node" (QuantizeLinear) makes float8e4m3fn of real numbers.",
+      "scales that fit neither axis nor blocks: importGraph: the node "node" (DequantizeLinear) has scales [3] in blocks of 2 along axis 0 of [4].",
+      "a product that has no kernel: importGraph: the node "node" (com.microsoft.MatMulIntegerToFloat) multiplies int8, and its kernel takes uint8 alone.",
+    ]
+  `);
 });

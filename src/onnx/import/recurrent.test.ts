@@ -113,6 +113,10 @@ test("inputs that are no sequences are refused, and gradients too", () => {
   expect(() => traced(flat)).toThrowErrorMatchingInlineSnapshot(
     `[PatchClampError: importGraph: the node "node" (RNN) takes [3, 4], [1, 2, 4] and [1, 2, 2].]`,
   );
+  const empty: NodeForm = { opType: "RNN", attrs, inputs: [drawn(rng, [3, 0, 4]), w, r] };
+  expect(() => traced(empty)).toThrowErrorMatchingInlineSnapshot(
+    `[PatchClampError: importGraph: the node "node" (RNN) goes through [3, 0, 4] with weights [1, 2, 4].]`,
+  );
   const x = drawn(rng, [3, 1, 4]);
   const leaf = fromHost(x.data, x);
   const [y] = traced({ opType: "RNN", attrs, inputs: [x, w, r] }, new Map([[0, leaf]]));

@@ -61,6 +61,22 @@ test("sizes that there are not, and corners on a size that is cut, are refused",
   );
 });
 
+test("more scales than axes, and points without number, are refused: the engine would leave its memory", () => {
+  const scales = input([3], [1, 1, 1]);
+  const resize = { opType: "Resize", inputs: [input([2], [0, 1]), undefined, scales] };
+  expect(() => traced(resize)).toThrowErrorMatchingInlineSnapshot(
+    `[PatchClampError: importGraph: the node "node" (Resize) has 3 sizes or scales for 1 axes.]`,
+  );
+  const regions = {
+    opType: "RoiAlign",
+    attrs: { sampling_ratio: 2 ** 40 },
+    inputs: [drawn(new Rng(1), [1, 1, 4, 4]), drawn(new Rng(2), [1, 4]), input([1], [0], "int64")],
+  };
+  expect(() => traced(regions)).toThrowErrorMatchingInlineSnapshot(
+    `[PatchClampError: importGraph: the node "node" (RoiAlign) reads 1099511627776 points each.]`,
+  );
+});
+
 test("AffineGrid and GridSample are the engine's on images and volumes", async () => {
   await expectAgreement(({ one, whole, normals }): NodeForm => {
     const axes = whole(2, 3);
