@@ -80,3 +80,19 @@ test.each(names)("gradients pass through the rounding of %s", async (name) => {
   const cosine = dot(got, want) / Math.sqrt(dot(got, got) * dot(want, want));
   expect(cosine).toBeGreaterThan(NEAR[name.split("-")[1]!]!);
 });
+
+test.each(names.filter((name) => /^(?:bert|llama)-/.test(name)))(
+  "%s: what tokens look up is the site embed, as real numbers",
+  async (name) => {
+    const [network, all] = [await open(name), await reference(name)];
+    const pass = await network.run(inputsOf(all), { capture: ["embed"] });
+    const [got, want] = [pass.at("embed"), all.get("embed")!];
+    expect(got.dtype).toBe("float32");
+    expect(got.shape).toEqual(want.shape);
+    const [a, b] = [Array.from(await got.numbers()), Array.from(await want.numbers())];
+    const off = a.reduce((most, x, i) => Math.max(most, Math.abs(x - b[i]!)), 0);
+    const scale = b.reduce((most, x) => Math.max(most, Math.abs(x)), 0);
+    // 4 bits of a block, half a step of 15, or of 7 where zero lies in the middle
+    expect(off / scale).toBeLessThan(name.includes("-q4") ? 0.1 : 0.01);
+  },
+);

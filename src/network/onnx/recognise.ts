@@ -276,14 +276,18 @@ function nameEmbedding(names: Names, tables: readonly TokenTable[]): void {
     names.lack("embed", "the operator that reads the table does not show what it reads");
     return;
   }
+  // what is looked up of a table of whole numbers stands for real ones
+  const [reader, ...others] = view.readers(table.rows);
+  const isWhole = reader?.opType === "DequantizeLinear" && others.length === 0;
+  const rows = isWhole ? reader.outputs[0]! : table.rows;
   // a constant factor belongs to the embedding
-  const [after, ...more] = view.readers(table.rows).map(({ outputs }) => outputs[0]!);
+  const [after, ...more] = view.readers(rows).map(({ outputs }) => outputs[0]!);
   const isScaled =
     after !== undefined &&
     more.length === 0 &&
     view.operands(after, "Mul", "Div")?.values.length === 1 &&
     view.shape(after).length === 3;
-  names.give("embed", isScaled ? after : table.rows);
+  names.give("embed", isScaled ? after : rows);
 }
 
 /** An output that is a product with weights and has a number for each token of the table. */

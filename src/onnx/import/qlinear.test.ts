@@ -211,7 +211,11 @@ test("no numbers at all, and tables for lines of another width, are refused", ()
     inputs: [
       input([1, 2], [0, 1], "int32"),
       undefined,
-      ...[bytesOf(5, 4), bytesOf(4, 4), undefined, bytesOf(), bytesOf(4)],
+      bytesOf(5, 4),
+      bytesOf(4, 4),
+      undefined,
+      bytesOf(),
+      bytesOf(4),
     ],
   };
   expect(() => traced(embedding)).toThrowErrorMatchingInlineSnapshot(

@@ -153,10 +153,16 @@ test("sums with a bias, and halves of one times the GELU of the other", async ()
 
 test("channels that do not make groups or halves are refused, and so are searches", () => {
   const norm = { opType: named("GroupNorm"), attrs: { groups: 3 }, inputs: [image, gain, bias] };
-  expect(() => traced(norm)).toThrowErrorMatchingInlineSnapshot(`[PatchClampError: importGraph: the node "node" (com.microsoft.GroupNorm) makes 3 groups of [2, 3, 2, 4].]`);
+  expect(() => traced(norm)).toThrowErrorMatchingInlineSnapshot(
+    `[PatchClampError: importGraph: the node "node" (com.microsoft.GroupNorm) makes 3 groups of [2, 3, 2, 4].]`,
+  );
   const odd = drawn(rng, [2, 3]);
   const halves = { opType: named("BiasSplitGelu"), inputs: [odd, drawn(rng, [3])] };
-  expect(() => traced(halves)).toThrowErrorMatchingInlineSnapshot(`[PatchClampError: importGraph: the node "node" (com.microsoft.BiasSplitGelu) splits 3 channels in two.]`);
+  expect(() => traced(halves)).toThrowErrorMatchingInlineSnapshot(
+    `[PatchClampError: importGraph: the node "node" (com.microsoft.BiasSplitGelu) splits 3 channels in two.]`,
+  );
   const search = { opType: named("BeamSearch"), inputs: [odd] };
-  expect(() => traced(search)).toThrowErrorMatchingInlineSnapshot(`[PatchClampError: importGraph: the node "node" (com.microsoft.BeamSearch) searches for texts by itself, by steps that values decide.]`);
+  expect(() => traced(search)).toThrowErrorMatchingInlineSnapshot(
+    `[PatchClampError: importGraph: the node "node" (com.microsoft.BeamSearch) searches for texts by itself, by steps that values decide.]`,
+  );
 });
