@@ -35,8 +35,8 @@ export interface Entry {
   readonly unit: "ms" | "lines" | "nats";
   /** What is asked of ours, in words. */
   readonly bar: string;
-  /** The ratio, peer / ours, that meets the bar. */
-  readonly target: number;
+  /** The ratio, peer / ours, that meets the bar; null where it is only reported. */
+  readonly target: number | null;
   /** Largest difference allowed between the results of the sides, relative to the largest of the peer's. Default: 1e-3. */
   readonly tolerance?: number;
   /** Rounds at least, and seconds after which no further round starts. Default: 7 rounds, 20 s. */
@@ -57,8 +57,8 @@ export interface Row {
   /** peer / ours: above 1, ours is better. */
   readonly ratio: number | null;
   readonly bar: string;
-  readonly target: number;
-  /** Whether the ratio meets the target; null when it could not be measured. */
+  readonly target: number | null;
+  /** Whether the ratio meets the target; null when it could not be measured, or there is none. */
   readonly holds: boolean | null;
   /** First and third quartile. */
   readonly oursSpread?: readonly [number, number];
@@ -162,8 +162,8 @@ function row(
     peerName: contest.peerName,
     ratio: ratio === null ? null : round(ratio),
     bar,
-    target: round(target),
-    holds: ratio === null ? null : ratio >= target && alsoHolds,
+    target: target === null ? null : round(target),
+    holds: ratio === null || target === null ? null : ratio >= target && alsoHolds,
     ...(mine && { oursSpread: mine.spread }),
     ...(theirs && { peerSpread: theirs.spread }),
     rounds: ours.length,

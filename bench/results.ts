@@ -55,7 +55,8 @@ function cells(row: Row): string[] {
   const { name, ours, peer, oursSpread, peerSpread, peerName, ratio, holds, bar } = row;
   const paint = holds === null ? chalk.yellow : holds ? chalk.green : chalk.red;
   const missing = ours === null ? "not measured" : peer === null ? "no peer" : "not comparable";
-  const verdict = holds === null ? missing : holds ? "holds" : "missed";
+  const unjudged = ratio === null ? missing : "";
+  const verdict = holds === null ? unjudged : holds ? "holds" : "missed";
   const peerCell = peer === null ? "-" : `${quantity(peer, row.unit)}${spread(peerSpread)}`;
   return [
     `${chalk.bold(name)}\n${chalk.dim(`against ${peerName}`)}`,
