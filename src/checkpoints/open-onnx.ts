@@ -9,6 +9,7 @@ import { leafOf } from "../onnx/import/data.ts";
 import { prepackConstant } from "../onnx/import/turned.ts";
 import { readModel } from "../onnx/model.ts";
 import type { OnnxTensor } from "../onnx/model.ts";
+import { folderOf, pathWithin } from "../onnx/surgery/location.ts";
 import type { Tensor } from "../runtime/index.ts";
 
 /** Options of `openOnnx`. */
@@ -64,15 +65,14 @@ class FilesBeside {
   constructor(files: Files, path: string) {
     this.#files = files;
     this.#path = path;
-    this.#folder = path.slice(0, path.lastIndexOf("/") + 1);
+    this.#folder = folderOf(path);
   }
 
   /** Checks that the data of a constant is where the model says; a model is no reason to read files elsewhere on the machine. */
   async check({ name, data }: OnnxTensor): Promise<void> {
     if (data instanceof Uint8Array) return;
     const { location, offset, length = 0 } = data;
-    const parts = location.split(/[/\\]/);
-    if (parts.includes("..") || parts[0] === "" || /[:\0]/.test(location)) {
+    if (pathWithin(location) === undefined) {
       throw this.#bad(
         `says that data of it lies in ${JSON.stringify(location)}, which is outside its folder`,
         "load a model whose data lies beside it.",

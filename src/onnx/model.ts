@@ -4,6 +4,7 @@ import { BinaryReader } from "@bufbuild/protobuf/wire";
 
 import { PatchClampError } from "../core/errors.ts";
 import { plural } from "../core/text.ts";
+import { sizeOf } from "../tensor/tensor.ts";
 import type { Field } from "./message.ts";
 import { fieldsOf } from "./message.ts";
 
@@ -105,6 +106,11 @@ export function typeOf(no: number): OnnxType | undefined {
 /** Bits that an element takes. */
 export function bitsOf(type: OnnxType): number {
   return TYPES[type][1];
+}
+
+/** Bytes that the elements of a shape take. */
+export function storedSize(type: OnnxType, shape: readonly number[]): number {
+  return Math.ceil((sizeOf(shape) * bitsOf(type)) / 8);
 }
 
 /** Data in a file. */
@@ -214,10 +220,8 @@ export class ModelReader {
       return { name, type, shape, strings, data: this.#external(fields, name) };
     const raw = all(fields, 9).at(-1);
     const data = raw ?? this.#typedBytes(fields, type);
-    const count = shape.reduce((product, size) => product * size, 1);
-    const size = Math.ceil((count * bitsOf(type)) / 8);
     const held = type === "string" ? strings.length : data.length;
-    const expected = type === "string" ? count : size;
+    const expected = type === "string" ? sizeOf(shape) : storedSize(type, shape);
     if (held !== expected) {
       const unit = type === "string" ? "text" : "byte";
       throw this.#bad(
@@ -325,7 +329,7 @@ export class ModelReader {
 
   #sizes(fields: readonly Field[], name: string): number[] {
     const sizes = this.#numbers(fields, 1).map(Number);
-    const count = sizes.reduce((product, size) => product * size, 1);
+    const count = sizeOf(sizes);
     if (sizes.every((size) => size >= 0) && Number.isSafeInteger(count)) return sizes;
     throw this.#bad(`the constant "${name}" has the shape [${sizes.join(", ")}]`);
   }

@@ -5,7 +5,7 @@ import { PatchClampError } from "../../core/errors.ts";
 import { fromHost, fromSource } from "../../tensor/leaf.ts";
 import type { DType, Tensor, TypedArray } from "../../tensor/tensor.ts";
 import { sizeOf } from "../../tensor/tensor.ts";
-import { bitsOf } from "../model.ts";
+import { bitsOf, storedSize } from "../model.ts";
 import type { ExternalData, OnnxTensor, OnnxType } from "../model.ts";
 
 /** Reads bytes that lie in a file beside the model. */
@@ -126,14 +126,14 @@ export async function leafOf(
     if (range !== undefined)
       return decode(type, await read(partOf(data, type, range)), end - start);
     const bytes = await read(data);
-    if (bytes.length === bytesOf(type, shape)) return decode(type, bytes, count);
+    if (bytes.length === storedSize(type, shape)) return decode(type, bytes, count);
     throw new PatchClampError("BAD_FILE", {
       where,
-      problem: `the constant "${name}" takes ${bytesOf(type, shape)} bytes, but ${data.location} holds ${bytes.length} for it.`,
+      problem: `the constant "${name}" takes ${storedSize(type, shape)} bytes, but ${data.location} holds ${bytes.length} for it.`,
       fix: "load the model with the files that were saved with it.",
     });
   };
-  const isSmall = bytesOf(type, shape) <= SMALL;
+  const isSmall = storedSize(type, shape) <= SMALL;
   return remembered(
     type,
     isSmall ? fromHost(await load(), aval, name) : fromSource(load, aval, name),
@@ -162,10 +162,6 @@ export function constantOf(where: string, { name, type, shape, data }: OnnxTenso
     where,
     problem: "a constant of a node lies in another file.",
   });
-}
-
-function bytesOf(type: OnnxType, shape: readonly number[]): number {
-  return Math.ceil((sizeOf(shape) * bitsOf(type)) / 8);
 }
 
 /** Elements from little-endian bytes. */

@@ -5,7 +5,7 @@ import type { Files } from "../../core/files.ts";
 import { writeParts } from "../../core/files.ts";
 import type { Field } from "../message.ts";
 import type { ExternalData } from "../model.ts";
-import { bitsOf } from "../model.ts";
+import { storedSize } from "../model.ts";
 import type { Document, FreshData } from "./document.ts";
 import { sizeOfParts } from "./document.ts";
 import type { Place } from "./edit.ts";
@@ -102,7 +102,7 @@ async function placesOf(document: Document, files: Files, path: string): Promise
     }
     const from = folderOf(source.path) + location;
     const size = await source.files.size(from);
-    const used = views.reduce((sum, view) => sum + sizeOf(view), 0);
+    const used = views.reduce((sum, view) => sum + storedSize(view.type, view.shape), 0);
     const isWhole = isPinned || used >= WORTH_COPYING * size;
     const room =
       isWhole && location !== own && (await roomAt(source.files, from, files, folder + location));
@@ -143,16 +143,12 @@ function usersOf({ graph, fresh }: Document): Map<string, Users> {
 
 function movedItem(files: Files, path: string, view: InitializerView): Item {
   const { offset } = view.data as ExternalData;
-  const sizeBytes = sizeOf(view);
+  const sizeBytes = storedSize(view.type, view.shape);
   return {
     field: view.field,
     sizeBytes,
     chunks: () => range(files, path, offset, offset + sizeBytes),
   };
-}
-
-function sizeOf({ type, shape }: InitializerView): number {
-  return Math.ceil((shape.reduce((product, size) => product * size, 1) * bitsOf(type)) / 8);
 }
 
 interface FreshConstant {

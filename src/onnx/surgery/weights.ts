@@ -2,7 +2,7 @@
 
 import { PatchClampError } from "../../core/errors.ts";
 import { nearest } from "../../core/text.ts";
-import { bitsOf } from "../model.ts";
+import { storedSize } from "../model.ts";
 import type { OnnxType } from "../model.ts";
 import type { Document, FreshData } from "./document.ts";
 import type { InitializerView } from "./graph-view.ts";
@@ -37,7 +37,7 @@ export function replaced(document: Document, name: string, given: ConstantData):
   const where = "surgery.replaceInitializer";
   const old = constantIn(document, where, name);
   const bytes = bytesIn(old.type, given.data);
-  const sizeBytes = bytesOf(old);
+  const sizeBytes = storedSize(old.type, old.shape);
   if (given.shape.join() !== old.shape.join() || bytes?.length !== sizeBytes) {
     const got = bytes === undefined ? `a ${given.data.constructor.name}` : `${bytes.length} bytes`;
     throw new PatchClampError("SHAPE_MISMATCH", {
@@ -78,7 +78,7 @@ export function merged(document: Document, name: string, lowRank: LowRank): Docu
   const scale = (lowRank.scale ?? 1) / gain;
   const before = dataOf(document, where, old);
   return withConstant(document, old, {
-    sizeBytes: bytesOf(old),
+    sizeBytes: storedSize(old.type, old.shape),
     bytes: async () => sumOf(type, await before(), [left, right], scale),
   });
 }
@@ -127,10 +127,6 @@ function sumOf(
   return bytesOfFloats(type, sum);
 }
 
-function bytesOf({ type, shape }: InitializerView): number {
-  return Math.ceil((shape.reduce((product, size) => product * size, 1) * bitsOf(type)) / 8);
-}
-
 /** How the bytes of a constant are come by. */
 function dataOf(
   document: Document,
@@ -152,7 +148,7 @@ function dataOf(
   }
   const path = folderOf(source.path) + checkedLocation(where, data.location);
   return async () => {
-    const length = bytesOf(view);
+    const length = storedSize(view.type, view.shape);
     if (data.length !== undefined && data.length !== length) {
       throw new PatchClampError("BAD_FILE", {
         where,
