@@ -84,7 +84,7 @@ async function stepwise(
       return pass(net, plan, { ...inputs, past }, { inputs: woven, kept });
     },
   );
-  const cache = await RowCache.of(batch, first);
+  const cache = await RowCache.of(batch.lengths, first);
   const logits = [(await first.logits.numbers()) as Float32Array];
   let latest = first;
   for (let step = 1; step <= steps; step++) {

@@ -3,8 +3,6 @@
 import { checkWidth } from "../values/intervention-set.ts";
 import {
   interventionSet,
-  isGate,
-  isPhase,
   placesOf,
   planInterventions,
   planRows,
@@ -19,6 +17,7 @@ import type {
   Places,
   PlanInputs,
 } from "../values/index.ts";
+import { isGate, isPhase } from "../values/slot-inputs.ts";
 import type { LanguageNetwork } from "./language.ts";
 import type { TokenBatch } from "./prompt.ts";
 import { selectSites } from "./sites.ts";

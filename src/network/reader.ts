@@ -167,11 +167,8 @@ export class Reader {
     this.#rows = prompts.map((of) => rows[of]!);
     this.#fixed = kept.fixed;
     this.#memory = kept.memory;
-    this.#cache = new RowCache(prompts.length, this.#room(Math.max(...batch.lengths) + 1));
-    await this.#cache.append(
-      kept,
-      prompts.map((of) => batch.lengths[of]!),
-    );
+    const lengths = this.#rows.map(({ length }) => length);
+    this.#cache = await RowCache.of(lengths, kept, this.#room(0));
     this.#latest = undefined;
     return pass;
   }

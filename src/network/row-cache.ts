@@ -5,7 +5,7 @@
 import { NEVER } from "../nn/masks.ts";
 import { fromHost } from "../tensor/leaf.ts";
 import type { Tensor } from "../tensor/tensor.ts";
-import type { DecoderInputs, TokenBatch } from "./prompt.ts";
+import type { DecoderInputs } from "./prompt.ts";
 
 /** One tensor a layer, by the layer's number. */
 export type LayerTensors = Readonly<Record<string, Tensor>>;
@@ -46,8 +46,8 @@ export class RowCache {
   }
 
   /** A cache that holds what a pass over whole rows found. */
-  static async of({ ids, lengths }: TokenBatch, result: Kept, reserve = 0): Promise<RowCache> {
-    const cache = new RowCache(ids.length, Math.max(reserve, ...lengths.map((n) => n + 1)));
+  static async of(lengths: readonly number[], result: Kept, reserve = 0): Promise<RowCache> {
+    const cache = new RowCache(lengths.length, Math.max(reserve, ...lengths.map((n) => n + 1)));
     await cache.append(result, lengths);
     return cache;
   }

@@ -74,7 +74,6 @@ export { probe, probeSchema, probeScore, type Probe, type ProbeInput } from "./p
 export type { PlanInputs, ValueEdit } from "./slot-edits.ts";
 export { fromPyvene, toPyvene, type PyveneConfig } from "./pyvene.ts";
 export type { SiteForm } from "./site-form.ts";
-export { isGate, isPhase } from "./slot-inputs.ts";
 export {
   placesOf,
   stepPlaces,
