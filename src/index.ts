@@ -6,8 +6,8 @@ export { PatchClampError, type ErrorCode } from "./core/errors.ts";
 export { memoryFiles, type Files } from "./core/files.ts";
 export { openFolder } from "./runtime/open-folder.ts";
 export { Rng } from "./core/rng.ts";
+export { buildNetwork } from "./checkpoints/build.ts";
 export {
-  buildNetwork,
   openNetwork,
   saveNetwork,
   type LoadOptions,
@@ -62,4 +62,4 @@ export {
   type LoadNetworkOptions,
   type LoadOnnxOptions,
 } from "./organisms/load-network.ts";
-export { organisms } from "./organisms/catalog.ts";
+export { organismNamed, organismNames } from "./organisms/catalog.ts";

@@ -1,13 +1,12 @@
 // From a folder to a network, and back.
 
-import type { AnyFamily, DecoderFamily, ParamEntry } from "../architectures/family.ts";
-import { familyOfKind } from "../architectures/index.ts";
+import type { AnyFamily, ParamEntry } from "../architectures/family.ts";
+import { familyOf, familyOfKind } from "../architectures/index.ts";
 import { PatchClampError } from "../core/errors.ts";
 import type { Files } from "../core/files.ts";
 import { readJson } from "../core/files.ts";
 import { checkInvariants } from "../network/invariants.ts";
-import { LanguageNetwork } from "../network/language.ts";
-import type { DecoderConfig } from "../network/prompt.ts";
+import type { LanguageNetwork } from "../network/language.ts";
 import type { WeightForm } from "../network/quantise.ts";
 import { isQuantised } from "../network/stored-parts.ts";
 import { quantise } from "../network/quantise.ts";
@@ -16,6 +15,8 @@ import type { Tree } from "../core/tree.ts";
 import { memoryBytes } from "../runtime/open-folder.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { sizeOf } from "../tensor/tensor.ts";
+import { buildNetwork } from "./build.ts";
+import type { PartsOf } from "./build.ts";
 import type { Checkpoint } from "./checkpoint.ts";
 import { openCheckpoint } from "./checkpoint.ts";
 import { readParams, storedParams } from "./params.ts";
@@ -57,11 +58,10 @@ export async function openSource(files: Files): Promise<CheckpointSource> {
 }
 
 /** A family with its config and its parameters. */
-export interface FamilyParts<K extends AnyFamily["kind"]> {
-  readonly family: Extract<AnyFamily, { kind: K }>;
-  readonly config: ReturnType<Extract<AnyFamily, { kind: K }>["config"]>;
-  readonly params: Tree<Tensor>;
-}
+export type FamilyParts<K extends AnyFamily["kind"]> = Pick<
+  PartsOf<K>,
+  "family" | "config" | "params"
+>;
 
 /**
  * Finds the family of a checkpoint and its parameters, which stay in the file until they are used.
@@ -79,15 +79,26 @@ export async function familyParts<K extends AnyFamily["kind"]>(
   const json = stored === undefined ? given : stored.config;
   const family = await familyOfKind(where, name, { json, kind });
   const config = family.config(json, where) as FamilyParts<K>["config"];
-  // the config is what this family's own reader gave
-  const layoutOf = family.layout as (own: unknown) => readonly ParamEntry[];
-  const layout = layoutOf(config);
+  const layout = (family.layout as OwnLayout)(config);
   checkLayout(where, name, layout, stored === undefined ? weights : "q8");
   const params =
     stored === undefined
       ? readParams(checkpoint, layout, family)
       : readQuantised(checkpoint, layout, stored);
   return { family, config, params };
+}
+
+/** A family's layout, for a config of which it is known only that this family's own reader gave it. */
+type OwnLayout = (own: unknown) => readonly ParamEntry[];
+
+/**
+ * Every parameter of a network of a family.
+ *
+ * @param json - config.json
+ * @throws PatchClampError what the family's reader of configs throws
+ */
+export function layoutOf(family: AnyFamily, json: unknown, where?: string): readonly ParamEntry[] {
+  return (family.layout as OwnLayout)(family.config(json, where));
 }
 
 /** Bytes that a weight takes at most in each form: packed ones are in the compiled graphs too. */
@@ -153,30 +164,6 @@ export async function openNetwork(
   return network;
 }
 
-/** A network of a family. */
-export interface NetworkParts<Config extends DecoderConfig> {
-  readonly name: string;
-  readonly family: DecoderFamily<Config>;
-  readonly config: Config;
-  readonly params: Tree<Tensor>;
-  readonly tokenizer?: Tokenizer | undefined;
-}
-
-/** Makes a network of a family from its parts, for parameters that come from elsewhere than a folder. */
-export function buildNetwork<Config extends DecoderConfig>(
-  parts: NetworkParts<Config>,
-): LanguageNetwork {
-  const { name, family, config, params, tokenizer } = parts;
-  return new LanguageNetwork({
-    name,
-    config,
-    params,
-    forward: (p, inputs, tap) => family.forward(p, inputs, tap, config),
-    tokenizer,
-    absent: family.absent,
-  });
-}
-
 /** What `saveNetwork` writes. */
 export interface NetworkToSave {
   /** config.json, as the family reads it. */
@@ -195,8 +182,8 @@ export interface NetworkToSave {
  */
 export async function saveNetwork(files: Files, network: NetworkToSave): Promise<void> {
   const { config, params, ...rest } = network;
-  const family = await familyOfKind("saveNetwork", files.name, { json: config, kind: "decoder" });
-  const layout = family.layout(family.config(config, "saveNetwork"));
+  const family = await familyOf("saveNetwork", files.name, config);
+  const layout = layoutOf(family, config, "saveNetwork");
   const contents = isQuantised(params)
     ? await quantisedContents(params, config)
     : { config, tensors: await storedParams(params, layout) };

@@ -1,8 +1,9 @@
 // From a folder to a text encoder: its network, and how sentence-transformers makes one vector of a text with it.
 
 import type { Files } from "../core/files.ts";
-import { EncoderNetwork } from "../network/encoder.ts";
+import type { EncoderNetwork } from "../network/encoder.ts";
 import { checkEncoderInvariants } from "../network/invariants.ts";
+import { buildEncoder } from "./build.ts";
 import { familyParts, openSource } from "./load.ts";
 import type { LoadOptions } from "./load.ts";
 import { readSentenceForm } from "./sentence-form.ts";
@@ -20,18 +21,8 @@ export async function openEncoder(
   const { name = files.name, check = true } = options;
   const source = await openSource(files);
   const sentences = await readSentenceForm(files);
-  const { family, config, params } = await familyParts("loadEncoder", source, "encoder");
-  const { absent, meanings } = family;
-  const network = new EncoderNetwork({
-    name,
-    config,
-    params,
-    forward: (p, inputs, tap) => family.forward(p, inputs, tap, config),
-    tokenizer: source.tokenizer,
-    absent,
-    ...(meanings === undefined ? {} : { meanings }),
-    ...(sentences === undefined ? {} : { sentences }),
-  });
+  const parts = await familyParts("loadEncoder", source, "encoder");
+  const network = buildEncoder({ name, ...parts, tokenizer: source.tokenizer, sentences });
   if (check) await checkEncoderInvariants(network);
   return network;
 }

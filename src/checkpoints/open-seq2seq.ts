@@ -3,8 +3,9 @@
 import type { Files } from "../core/files.ts";
 import { readJson } from "../core/files.ts";
 import { checkSeq2SeqInvariants } from "../network/invariants.ts";
-import { Seq2SeqNetwork } from "../network/seq2seq.ts";
+import type { Seq2SeqNetwork } from "../network/seq2seq.ts";
 import type { CheckpointSource, LoadOptions } from "./load.ts";
+import { buildSeq2Seq } from "./build.ts";
 import { familyParts, openSource } from "./load.ts";
 
 /**
@@ -20,22 +21,12 @@ export async function openSeq2Seq(
   const { name = files.name, check = true } = options;
   const source = await openSource(files);
   const json = await withStart(files, source);
-  const { family, config, params } = await familyParts(
+  const parts = await familyParts(
     "loadSeq2Seq",
     { ...source, config: json },
     "seq2seq",
   );
-  const { absent, meanings } = family;
-  const network = new Seq2SeqNetwork({
-    name,
-    config,
-    params,
-    encode: (p, inputs, tap) => family.encode(p, inputs, tap, config),
-    decode: (p, inputs, tap) => family.decode(p, inputs, tap, config),
-    tokenizer: source.tokenizer,
-    absent,
-    ...(meanings === undefined ? {} : { meanings }),
-  });
+  const network = buildSeq2Seq({ name, ...parts, tokenizer: source.tokenizer });
   if (check) await checkSeq2SeqInvariants(network);
   return network;
 }

@@ -2,7 +2,8 @@
 
 import type { Files } from "../core/files.ts";
 import { checkVisionLanguageInvariants } from "../network/invariants.ts";
-import { VisionLanguageNetwork } from "../network/vision-language.ts";
+import type { VisionLanguageNetwork } from "../network/vision-language.ts";
+import { buildVisionLanguage } from "./build.ts";
 import { familyParts, openSource } from "./load.ts";
 import type { LoadOptions } from "./load.ts";
 import { readPictureForm } from "./picture-form.ts";
@@ -21,21 +22,8 @@ export async function openVisionLanguage(
   const { name = files.name, check = true } = options;
   const source = await openSource(files);
   const pictures = await readPictureForm("loadVisionLanguage", files);
-  const { family, config, params } = await familyParts(
-    "loadVisionLanguage",
-    source,
-    "vision-language",
-  );
-  const network = new VisionLanguageNetwork({
-    name,
-    config,
-    params,
-    look: (p, pixels, tap) => family.look(p, pixels, tap, config),
-    predict: (p, inputs, tap) => family.predict(p, inputs, tap, config),
-    pictures,
-    tokenizer: source.tokenizer,
-    absent: family.absent,
-  });
+  const parts = await familyParts("loadVisionLanguage", source, "vision-language");
+  const network = buildVisionLanguage({ name, ...parts, pictures, tokenizer: source.tokenizer });
   if (check) await checkVisionLanguageInvariants(network);
   return network;
 }

@@ -2,7 +2,8 @@
 
 import type { Files } from "../core/files.ts";
 import { checkVisionInvariants } from "../network/invariants.ts";
-import { VisionNetwork } from "../network/vision.ts";
+import type { VisionNetwork } from "../network/vision.ts";
+import { buildVision } from "./build.ts";
 import { familyParts, openSource } from "./load.ts";
 import type { LoadOptions } from "./load.ts";
 import { readPictureForm } from "./picture-form.ts";
@@ -17,18 +18,8 @@ export async function openVision(files: Files, options: LoadOptions = {}): Promi
   const { name = files.name, check = true } = options;
   const source = await openSource(files);
   const pictures = await readPictureForm("loadVision", files);
-  const { family, config, params } = await familyParts("loadVision", source, "vision");
-  const { absent, meanings } = family;
-  const network = new VisionNetwork({
-    name,
-    config,
-    params,
-    forward: (p, inputs, tap) => family.forward(p, inputs, tap, config),
-    pictures,
-    tokenizer: source.tokenizer,
-    absent,
-    ...(meanings === undefined ? {} : { meanings }),
-  });
+  const parts = await familyParts("loadVision", source, "vision");
+  const network = buildVision({ name, ...parts, pictures, tokenizer: source.tokenizer });
   if (check) await checkVisionInvariants(network);
   return network;
 }

@@ -8,12 +8,15 @@ import { trainingStore } from "../checkpoints/training.ts";
 import { PatchClampError } from "../core/errors.ts";
 import type { Files } from "../core/files.ts";
 import { readJson } from "../core/files.ts";
-import { organisms } from "../organisms/catalog.ts";
-import { loadNetwork } from "../organisms/load-network.ts";
+import { saveOrganism } from "../organisms/card.ts";
+import type { Card } from "../organisms/card.ts";
+import { allOrganisms, organismNamed } from "../organisms/catalog.ts";
+import { HistoryRecorder, readHistory, writeHistory } from "../organisms/history.ts";
+import { loadAny } from "../organisms/load-network.ts";
 import { organismFolder } from "../organisms/place.ts";
-import type { Organism } from "../organisms/organism.ts";
-import { measureSkills, saveOrganism, trainOrganism } from "../organisms/train.ts";
-import type { Card, OrganismTraining } from "../organisms/train.ts";
+import type { Organism, OrganismNetwork } from "../organisms/organism.ts";
+import { measureSkills, trainOrganism } from "../organisms/train.ts";
+import type { OrganismTraining } from "../organisms/train.ts";
 import { claims, report, table } from "../report/index.ts";
 import type { Report } from "../report/index.ts";
 import { nodeFiles } from "../runtime/node-files.ts";
@@ -44,11 +47,6 @@ async function readCard(files: Files): Promise<Card | undefined> {
   return (await readJson("organisms", files, "card.json")) as Card;
 }
 
-function organismNamed(name: string): Organism {
-  organismFolder(name); // refuses unknown names
-  return organisms.find((organism) => organism.name === name)!;
-}
-
 function scoresSentence(card: Card | undefined): string {
   if (card === undefined) return "not trained yet";
   return Object.entries(card.scores)
@@ -64,7 +62,7 @@ export const organismsList = command({
   formats: ["html", "json"],
   examples: ["organisms", "organisms check stories", "organisms train stories --out my-stories"],
   run: async () => {
-    const all = await Promise.all(organisms.map(listed));
+    const all = await Promise.all((await allOrganisms()).map(listed));
     return {
       data: all.map(({ organism: { name, description }, path, card }) => ({
         name: `organism:${name}`,
@@ -124,9 +122,9 @@ export const organismsCheck = command({
   formats: ["html", "json"],
   examples: ["organisms check stories", "organisms check stories --count 500 --seed 3 --json"],
   run: async ({ operands, options }) => {
-    const organism = organismNamed(operands["name"]!);
-    const net = await loadNetwork(`organism:${organism.name}`);
-    const scores = await measureSkills(organism, net, options);
+    const organism = await organismNamed(operands["name"]!);
+    const { network } = await loadAny(`organism:${organism.name}`);
+    const scores = await measureSkills(organism, network as OrganismNetwork, options);
     const skills = organism.skills.map(({ name, bar }) => ({
       name,
       score: scores[name]!,
@@ -156,7 +154,7 @@ export const organismsTrain = command({
     "organisms train stories --out my-stories --resume",
   ],
   run: async ({ host, operands, options, note }) => {
-    const organism = organismNamed(operands["name"]!);
+    const organism = await organismNamed(operands["name"]!);
     const {
       out = `organisms/${organism.name}`,
       resume,
@@ -164,8 +162,10 @@ export const organismsTrain = command({
       steps = organism.recipe.steps,
     } = options;
     const stateFolder = join(out, "training");
-    const store = trainingStore(nodeFiles(stateFolder));
-    if (!resume && (await store.load()) !== undefined) {
+    const state = nodeFiles(stateFolder);
+    const store = trainingStore(state);
+    const saved = await store.load();
+    if (!resume && saved !== undefined) {
       throw new PatchClampError("BAD_OPTION", {
         where: "organisms train",
         problem: `${out} holds a run that was stopped.`,
@@ -177,10 +177,14 @@ export const organismsTrain = command({
       store,
       clock: host.clock,
       signal: host.interrupted(),
-      evaluate: { every: 500, count: Math.min(100, count) },
+      evaluate: { every: evaluationPeriod(steps), count: Math.min(100, count) },
     });
-    await follow(host, training, steps, note);
-    const card = await saveOrganism(organism, training.network(), nodeFiles(out), { steps, count });
+    const recorder = new HistoryRecorder(steps);
+    if (saved !== undefined) recorder.resume(await readHistory(state), saved.step);
+    await follow(host, training, { steps, recorder, state, note });
+    const files = nodeFiles(out);
+    const card = await saveOrganism(organism, training.network().params, files, { steps, count });
+    await writeHistory(files, recorder.history);
     await rm(stateFolder, { recursive: true, force: true });
     const scores = Object.fromEntries(
       Object.entries(card.scores).map(([name, { score }]) => [name, score]),
@@ -189,18 +193,34 @@ export const organismsTrain = command({
   },
 });
 
+/** Skills are measured ten times in a run, and not more often than every 500 steps. */
+function evaluationPeriod(steps: number): number {
+  return Math.max(500, Math.round(steps / 10));
+}
+
+/** What following a run needs. */
+interface Following {
+  readonly steps: number;
+  readonly recorder: HistoryRecorder;
+  /** Where the history is kept while the run goes on. */
+  readonly state: Files;
+  readonly note: (line: string) => void;
+}
+
 /** Trains to the end, showing loss and speed, and a line whenever skills were measured. */
 async function follow(
   host: Host,
   training: OrganismTraining,
-  steps: number,
-  note: (line: string) => void,
+  { steps, recorder, state, note }: Following,
 ): Promise<void> {
   const bar = progress(host, "training", steps);
   try {
-    for await (const { step, loss, tokensPerSecond = 0, evaluation } of training) {
+    for await (const at of training) {
+      const { step, loss, tokensPerSecond = 0, evaluation } = at;
+      recorder.add(at);
       bar.update(step + 1, `loss ${loss.toFixed(3)}  ${Math.round(tokensPerSecond)} tokens/s`);
       if (evaluation === undefined) continue;
+      await writeHistory(state, recorder.history);
       const scores = Object.entries(evaluation).map(
         ([name, score]) => `${name} ${(100 * score).toFixed(0)} %`,
       );

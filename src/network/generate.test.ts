@@ -3,7 +3,7 @@ import { beforeAll, describe, expect, test } from "vitest";
 import { maxDifference, tinyGpt2Config, tinyNetwork } from "../../test/tiny.ts";
 import { openGolden } from "../../test/golden/read.ts";
 import { gpt2Family } from "../architectures/gpt2.ts";
-import { buildNetwork } from "../checkpoints/load.ts";
+import { buildNetwork } from "../checkpoints/build.ts";
 import { makeTokenizer } from "../checkpoints/tokenizer/tokenizer.ts";
 import { openNetwork } from "../index.ts";
 import type { GenerateOptions } from "./generate.ts";

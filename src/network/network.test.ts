@@ -2,7 +2,7 @@ import * as fc from "fast-check";
 import { beforeAll, describe, expect, test } from "vitest";
 
 import { maxDifference, tinyGpt2Config, tinyNetwork } from "../../test/tiny.ts";
-import { buildNetwork } from "../checkpoints/load.ts";
+import { buildNetwork } from "../checkpoints/build.ts";
 import { gpt2Family } from "../architectures/gpt2.ts";
 import { mapTree } from "../core/tree.ts";
 import { collect, evaluate, randn, tensor } from "../runtime/index.ts";

@@ -269,9 +269,17 @@ export class Network<Given = Inputs> {
     return resolved;
   }
 
-  /** Calls the network's function with a recording tap; `trace` is the form for users. */
-  applyTap(inputs: Inputs, options: Parameters<typeof recordingTap>[0]): Map<string, Tensor> {
-    return this.#forward(this.params, inputs, recordingTap(options));
+  /**
+   * Calls the network's function with a recording tap; `trace` is the form for users.
+   *
+   * @param params - other parameters in place of its own, such as those of a step of training
+   */
+  applyTap(
+    inputs: Inputs,
+    options: Parameters<typeof recordingTap>[0],
+    params = this.params,
+  ): Map<string, Tensor> {
+    return this.#forward(params, inputs, recordingTap(options));
   }
 
   #apply(inputs: Inputs, { edit, watch }: TraceOptions): Map<string, Tensor> {

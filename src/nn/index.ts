@@ -27,6 +27,7 @@ export {
   type CountedLoss,
   type CrossEntropyOptions,
 } from "./losses.ts";
+export { muon, type MuonOptions } from "./muon.ts";
 export type { Optimiser, OptimiserOptions, ParameterGroup, StepScalars } from "./optimiser.ts";
 export {
   adam,

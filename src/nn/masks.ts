@@ -41,6 +41,18 @@ export function paddedCausalBias(isReal: readonly (readonly boolean[])[]): Tenso
 }
 
 /**
+ * The mask of causal attention over rows in which several texts lie side by side: none sees another.
+ *
+ * @param segments - which text a position belongs to, int32, [batch, pos]
+ * @returns [batch, 1, pos, pos]
+ */
+export function packedCausalBias(segments: Tensor): Tensor {
+  const queries = segments.unsqueeze(1).unsqueeze(-1);
+  const keys = segments.unsqueeze(1).unsqueeze(1);
+  return queries.equal(keys).where(causalBias(segments.shape[1]!), NEVER);
+}
+
+/**
  * Hides keys that lie too far back.
  *
  * @param mask - what is added to scores, [batch or 1, 1, pos, keys]

@@ -49,6 +49,7 @@ export interface OptimiserOptions {
 
 /** One parameter and what belongs to it. */
 export interface Leaf {
+  readonly path: string;
   readonly p: Tensor;
   readonly g: Tensor;
   readonly moments: readonly Tensor[];
@@ -105,7 +106,7 @@ export function optimiser(
         const { rateScale = 1, weightDecay: decay = weightDecay } = group ?? {};
         if (rateScale === 0) return { p, moments };
         const rate = rateScale === 1 ? at.learningRate : at.learningRate.mul(rateScale);
-        return rule({ p, g: slopes[i]![1], moments, rate, decay });
+        return rule({ path, p, g: slopes[i]![1], moments, rate, decay });
       });
       const filled = (pick: (leaf: (typeof updated)[number]) => Tensor): Tree<Tensor> =>
         fillTree<Tensor, Tensor>(params, updated.map(pick));

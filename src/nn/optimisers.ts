@@ -2,7 +2,13 @@
 
 import { PatchClampError } from "../core/errors.ts";
 import type { Tensor } from "../runtime/index.ts";
-import { optimiser, type Optimiser, type OptimiserOptions } from "./optimiser.ts";
+import {
+  optimiser,
+  type LeafRule,
+  type Optimiser,
+  type OptimiserOptions,
+  type StepScalars,
+} from "./optimiser.ts";
 
 /** Options of `sgd`. */
 export interface SgdOptions extends OptimiserOptions {
@@ -77,13 +83,23 @@ function adaptive(
   options: AdamOptions & { readonly weightDecay: number },
   isDecoupled: boolean,
 ): Optimiser {
-  const { beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8, weightDecay, groups } = options;
-  checkShares(name, { beta1, beta2 });
+  const { weightDecay, groups } = options;
   const slots = ["gradSum", "squareSum"];
+  return optimiser(name, { slots, weightDecay, groups }, adamRule(name, options, isDecoupled));
+}
+
+/** The rule of `adam` or, with decay apart from the gradient, of `adamW`; its slots are `gradSum` and `squareSum`. */
+export function adamRule(
+  name: string,
+  options: AdamOptions,
+  isDecoupled: boolean,
+): (at: StepScalars) => LeafRule {
+  const { beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8 } = options;
+  checkShares(name, { beta1, beta2 });
   // With m = b1 m + (1 - b1) g, v = b2 v + (1 - b2) g^2 and c = 1 - b^t:  p -= rate (m / c1) / (sqrt(v / c2) + epsilon).
   // Kept are the sums m / (1 - b1) and v / (1 - b2), and the corrections are moved into scalars: that saves four passes
   // over every tensor.
-  return optimiser(name, { slots, weightDecay, groups }, ({ step }) => {
+  return ({ step }) => {
     const t = step.add(1);
     const root = oneMinusPower(beta2, t)
       .mul(1 / (1 - beta2))
@@ -98,7 +114,7 @@ function adaptive(
       const start = isDecoupled ? shrunk(p, rate, decay) : p;
       return { p: start.sub(change), moments: [gradSum, squareSum] };
     };
-  });
+  };
 }
 
 /** Options of `lion`. */
@@ -136,7 +152,7 @@ export function lion(options: LionOptions = {}): Optimiser {
 }
 
 /** p (1 - rate decay) */
-function shrunk(p: Tensor, rate: Tensor, decay: number): Tensor {
+export function shrunk(p: Tensor, rate: Tensor, decay: number): Tensor {
   return decay === 0 ? p : p.mul(rate.mul(-decay).add(1));
 }
 
@@ -148,7 +164,8 @@ function oneMinusPower(b: number, t: Tensor): Tensor {
   return u.mul(-2).div(u.neg().add(1));
 }
 
-function checkShares(where: string, shares: Readonly<Record<string, number>>): void {
+/** Refuses shares that are not in [0, 1). */
+export function checkShares(where: string, shares: Readonly<Record<string, number>>): void {
   for (const [name, share] of Object.entries(shares)) {
     if (share >= 0 && share < 1) continue;
     throw new PatchClampError("BAD_OPTION", {

@@ -3,7 +3,7 @@ import { pathToFileURL } from "node:url";
 import { expect, test } from "vitest";
 
 import { loadAny, loadEncoder, loadNetwork } from "../index.ts";
-import { organisms } from "./catalog.ts";
+import { organismNames } from "./catalog.ts";
 import { organismFolder } from "./place.ts";
 
 test("a folder is opened by its path or by its URL", async () => {
@@ -15,16 +15,16 @@ test("a folder is opened by its path or by its URL", async () => {
 });
 
 test("every organism has a folder of its own", () => {
-  const folders = organisms.map(({ name }) => organismFolder(name));
+  const folders = organismNames.map(organismFolder);
   expect(folders.map((folder) => folder.split("/").slice(-2).join("/"))).toEqual(
-    organisms.map(({ name }) => `organisms/${name}`),
+    organismNames.map((name) => `organisms/${name}`),
   );
 });
 
 test("an unknown organism is refused with those there are", async () => {
   await expect(loadNetwork("organism:unicorn")).rejects.toThrowErrorMatchingInlineSnapshot(`
     [PatchClampError: loadNetwork: there is no organism "unicorn".
-      fix: the organisms are organism:stories.]
+      fix: the organisms are organism:stories, organism:language.]
   `);
 });
 

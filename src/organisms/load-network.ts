@@ -152,22 +152,31 @@ export async function loadAny(
   if (file?.endsWith(".onnx") === true)
     return { kind: "onnx", network: await openOnnx(files, file, { name: place }) };
   if (file !== undefined) return { kind: "decoder", network: await loadNetwork(place, options) };
+  return openAny(files, own);
+}
+
+/**
+ * Opens a folder in Hugging Face layout without knowing of what kind its network is.
+ *
+ * @throws PatchClampError what the function of its kind throws
+ */
+export async function openAny(files: Files, options: LoadOptions = {}): Promise<AnyNetwork> {
   const config = await readJson("loadAny", files, "config.json");
   const { kind } = await familyOf("loadAny", files.name, config);
-  if (kind !== "decoder") refuseWeights("loadAny", place, options);
+  if (kind !== "decoder") refuseWeights("loadAny", files.name, options);
   switch (kind) {
     case "decoder":
-      return { kind, network: await openNetwork(files, own) };
+      return { kind, network: await openNetwork(files, options) };
     case "encoder":
-      return { kind, network: await openEncoder(files, own) };
+      return { kind, network: await openEncoder(files, options) };
     case "seq2seq":
-      return { kind, network: await openSeq2Seq(files, own) };
+      return { kind, network: await openSeq2Seq(files, options) };
     case "vision":
-      return { kind, network: await openVision(files, own) };
+      return { kind, network: await openVision(files, options) };
     case "vision-language":
-      return { kind, network: await openVisionLanguage(files, own) };
+      return { kind, network: await openVisionLanguage(files, options) };
     case "audio":
-      return { kind, network: await openAudio(files, own) };
+      return { kind, network: await openAudio(files, options) };
   }
 }
 

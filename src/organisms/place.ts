@@ -6,7 +6,7 @@ import { openSource } from "../checkpoints/load.ts";
 import { PatchClampError } from "../core/errors.ts";
 import type { Files } from "../core/files.ts";
 import { openFolder } from "../runtime/open-folder.ts";
-import { organisms } from "./catalog.ts";
+import { requireOrganism } from "./catalog.ts";
 
 /** Options of `openPlace`. */
 export interface PlaceOptions {
@@ -75,12 +75,6 @@ export async function openPlace(
  * @throws PatchClampError `UNKNOWN_NAME` when there is no organism of that name
  */
 export function organismFolder(name: string): string {
-  if (!organisms.some((organism) => organism.name === name)) {
-    throw new PatchClampError("UNKNOWN_NAME", {
-      where: "loadNetwork",
-      problem: `there is no organism "${name}".`,
-      fix: `the organisms are ${organisms.map((organism) => `organism:${organism.name}`).join(", ")}.`,
-    });
-  }
+  requireOrganism("loadNetwork", name);
   return new URL(`../../organisms/${name}`, import.meta.url).href;
 }

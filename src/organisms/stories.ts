@@ -4,6 +4,7 @@ import { wordTokenizerConfig, wordTokenizerJson } from "../checkpoints/tokenizer
 import { Rng } from "../core/rng.ts";
 import type { LanguageNetwork } from "../network/language.ts";
 import { tensor } from "../tensor/ops/creation.ts";
+import type { Tensor } from "../tensor/tensor.ts";
 import {
   giftPrompts,
   moodOf,
@@ -12,6 +13,7 @@ import {
   storiesBatch,
   storiesVocabulary,
 } from "../worlds/index.ts";
+import { nextTokenLoss } from "./decoder.ts";
 import type { Organism, Skill } from "./organism.ts";
 
 const SPECIAL_TOKENS = 4; // <unk> <pad> <bos> <eos> come before the words
@@ -41,7 +43,7 @@ const config = {
   tie_word_embeddings: true,
 };
 
-const giftSkill: Skill = {
+const giftSkill: Skill<LanguageNetwork> = {
   name: "indirect objects",
   meaning:
     "After a gift sentence such as “When Mira and Tomo met, Mira gave the cup to”, the receiver is likeliest of all words.",
@@ -56,7 +58,7 @@ const giftSkill: Skill = {
   },
 };
 
-const patternSkill: Skill = {
+const patternSkill: Skill<LanguageNetwork> = {
   name: "repeated patterns",
   meaning:
     "In a sequence of random words that repeats, words that follow from the repetition are likeliest of all words.",
@@ -78,7 +80,7 @@ const patternSkill: Skill = {
   },
 };
 
-const moodSkill: Skill = {
+const moodSkill: Skill<LanguageNetwork> = {
   name: "mood of endings",
   meaning:
     "A story whose beginning is happy or sad, continued at temperature 1, ends in that mood and not the other.",
@@ -106,30 +108,31 @@ function share(hits: readonly boolean[]): number {
 }
 
 /** `organism:stories`. */
-export const stories: Organism = {
+export const stories: Organism<LanguageNetwork> = {
   name: "stories",
   description:
     "A four-layer GPT-2 that tells tiny stories about gifts, moods and repeated patterns.",
-  tokenizerJson: () => wordTokenizerJson(words),
-  // <bos> parts the texts of a batch, so it is also where a text ends
-  tokenizerConfig: () => ({ ...wordTokenizerConfig(), eos_token: "<bos>" }),
+  config,
+  tokenizer: {
+    json: wordTokenizerJson(words),
+    // <bos> parts the texts of a batch, so it is also where a text ends
+    config: { ...wordTokenizerConfig(), eos_token: "<bos>" },
+  },
   recipe: {
-    config,
     steps: 3500,
-    batch: BATCH,
-    pos: POS,
+    tokens: BATCH * POS,
     learningRate: 2e-3,
     warmupSteps: 200,
     weightDecay: 0.01,
     clip: 1,
     seed: SEED,
-    tokens: (index) =>
-      tensor(
-        storiesBatch(new Rng(SEED).split("batch").split(index), ids, { batch: BATCH, pos: POS }),
-        {
-          shape: [BATCH, POS],
-        },
-      ),
+    batch: (index) => ({ tokens: tokensOf(index) }),
+    loss: (net, params, { tokens }: { tokens: Tensor }) => nextTokenLoss(net, params, tokens),
   },
   skills: [giftSkill, patternSkill, moodSkill],
 };
+
+function tokensOf(index: number): Tensor {
+  const rng = new Rng(SEED).split("batch").split(index);
+  return tensor(storiesBatch(rng, ids, { batch: BATCH, pos: POS }), { shape: [BATCH, POS] });
+}

@@ -1,24 +1,27 @@
-// Trains an organism from its recipe, and measures its skills.
+// Trains an organism from its recipe.
 
-import { familyOfKind } from "../architectures/index.ts";
-import type { DecoderFamily, ParamEntry } from "../architectures/family.ts";
-import { buildNetwork, saveNetwork } from "../checkpoints/load.ts";
+import type { AnyFamily, ParamEntry } from "../architectures/family.ts";
+import { familyOf } from "../architectures/index.ts";
+import {
+  buildEncoder,
+  buildNetwork,
+  buildSeq2Seq,
+  buildVision,
+  buildVisionLanguage,
+} from "../checkpoints/build.ts";
+import type { FamilyOf, PartsOf, Seeing } from "../checkpoints/build.ts";
+import { layoutOf } from "../checkpoints/load.ts";
+import { pictureForm } from "../checkpoints/picture-form.ts";
 import { makeTokenizer } from "../checkpoints/tokenizer/tokenizer.ts";
-import type { Files } from "../core/files.ts";
+import { PatchClampError } from "../core/errors.ts";
 import { Rng } from "../core/rng.ts";
 import type { Tree } from "../core/tree.ts";
-import { leaves, treeOf } from "../core/tree.ts";
-import type { LanguageNetwork } from "../network/language.ts";
-import type { DecoderConfig } from "../network/prompt.ts";
-import { recordingTap } from "../network/tap.ts";
-import type { CheckpointStore } from "../nn/index.ts";
-import { adamW, cosineDecay, crossEntropy, normal, train, warmup } from "../nn/index.ts";
-import type { TrainProgress } from "../nn/index.ts";
-import { causalBias } from "../nn/masks.ts";
-import { arange, ones, zeros } from "../tensor/ops/creation.ts";
+import { treeOf } from "../core/tree.ts";
+import type { CheckpointStore, Optimiser, TrainProgress } from "../nn/index.ts";
+import { adamW, cosineDecay, normal, train, warmup } from "../nn/index.ts";
+import { ones, zeros } from "../tensor/ops/creation.ts";
 import type { Tensor } from "../tensor/tensor.ts";
-import { sizeOf } from "../tensor/tensor.ts";
-import type { Organism } from "./organism.ts";
+import type { MeasureOptions, Organism, OrganismNetwork, Recipe } from "./organism.ts";
 
 /** Options of `trainOrganism`. */
 export interface TrainOrganismOptions {
@@ -35,7 +38,7 @@ export interface TrainOrganismOptions {
 
 /** A training run of an organism: iterate to train, then take the network. */
 export interface OrganismTraining extends AsyncIterable<TrainProgress> {
-  readonly network: () => LanguageNetwork;
+  readonly network: () => OrganismNetwork;
 }
 
 /**
@@ -47,56 +50,35 @@ export async function trainOrganism(
   organism: Organism,
   options: TrainOrganismOptions = {},
 ): Promise<OrganismTraining> {
-  const { recipe } = organism;
+  const { name, config, recipe } = organism;
   const { steps = recipe.steps, store, signal, clock, evaluate } = options;
-  const family = await familyOfKind("organism", organism.name, {
-    json: recipe.config,
-    kind: "decoder",
-  });
-  const network = (params: Tree<Tensor>): LanguageNetwork =>
+  const family = await familyOf("organism", name, config);
+  const network = (params: Tree<Tensor>): OrganismNetwork =>
     organismNetwork(organism, family, params);
-  const fresh = initialParams(organism, family);
-  const { forward } = network(fresh);
+  const fresh = treeOf(
+    layoutOf(family, config).map((entry) => [entry.path, initial(entry, organism)]),
+  );
+  const untrained = network(fresh);
   const run = train({
     params: fresh,
-    loss: (params: Tree<Tensor>, tokens: Tensor) => {
-      const pos = tokens.shape[1]!;
-      const positions = arange(pos - 1).reshape([1, pos - 1]);
-      const inputs = {
-        tokens: tokens.slice({ axis: 1, end: -1 }),
-        positions,
-        keyPositions: positions,
-        mask: causalBias(pos - 1),
-      };
-      const logits = forward(params as never, inputs, recordingTap().tap);
-      return crossEntropy(logits, tokens.slice({ axis: 1, start: 1 }));
-    },
-    batches: recipe.tokens,
-    optimiser: adamW({
-      beta2: 0.98,
-      weightDecay: recipe.weightDecay,
-      groups: [
-        { match: "**.bias", weightDecay: 0 },
-        { match: "**.{ln1,ln2}.*", weightDecay: 0 },
-        { match: "lnFinal.*", weightDecay: 0 },
-      ],
-    }),
+    loss: (params: Tree<Tensor>, batch: Tree<Tensor>, context) =>
+      recipe.loss(untrained, params, batch, context),
+    batches: (index) => recipe.batch(index),
+    optimiser: optimiserOf(recipe, layoutOf(family, config)),
     schedule: warmup(
       cosineDecay({
         from: recipe.learningRate,
         to: recipe.learningRate / 50,
         steps: Math.max(1, steps - recipe.warmupSteps),
       }),
-      {
-        steps: recipe.warmupSteps,
-      },
+      { steps: recipe.warmupSteps },
     ),
     steps,
     clip: recipe.clip,
     seed: recipe.seed,
     signal,
     clock,
-    tokens: () => recipe.batch * recipe.pos,
+    tokens: () => recipe.tokens,
     checkpoint: store === undefined ? undefined : { store, every: 500 },
     evaluate:
       evaluate === undefined
@@ -116,94 +98,68 @@ export async function trainOrganism(
 /** Scores of all skills, by name. */
 export async function measureSkills(
   { skills }: Organism,
-  net: LanguageNetwork,
-  options: { seed: number; count: number },
+  net: OrganismNetwork,
+  options: MeasureOptions,
 ): Promise<Record<string, number>> {
   const scores: Record<string, number> = {};
-  for (const { name, measure } of skills) scores[name] = await measure(net, options);
+  for (const skill of skills) scores[skill.name] = await skill.measure(net, options);
   return scores;
 }
 
 /** An organism with given parameters. */
 function organismNetwork(
   organism: Organism,
-  family: DecoderFamily,
+  family: AnyFamily,
   params: Tree<Tensor>,
-): LanguageNetwork {
-  const config = family.config(organism.recipe.config);
-  const tokenizer = makeTokenizer(
-    organism.name,
-    organism.tokenizerJson(),
-    organism.tokenizerConfig(),
-  );
-  return buildNetwork({ name: `organism:${organism.name}`, family, config, params, tokenizer });
+): OrganismNetwork {
+  const { name, tokenizer, pictures } = organism;
+  const partsOf = <K extends AnyFamily["kind"]>(own: FamilyOf<K>): PartsOf<K> & Seeing => ({
+    name: `organism:${name}`,
+    family: own,
+    config: own.config(organism.config) as PartsOf<K>["config"],
+    params,
+    tokenizer: tokenizer && makeTokenizer(name, tokenizer.json, tokenizer.config),
+    pictures: pictures && pictureForm(pictures, "organism"),
+  });
+  switch (family.kind) {
+    case "decoder":
+      return buildNetwork(partsOf<"decoder">(family));
+    case "encoder":
+      return buildEncoder(partsOf<"encoder">(family));
+    case "seq2seq":
+      return buildSeq2Seq(partsOf<"seq2seq">(family));
+    case "vision":
+      return buildVision(partsOf<"vision">(family));
+    case "vision-language":
+      return buildVisionLanguage(partsOf<"vision-language">(family));
+    case "audio":
+      throw new PatchClampError("UNSUPPORTED", {
+        where: "organism",
+        problem: `${name} listens, and no organism does.`,
+      });
+  }
+}
+
+/** Gains and biases do not shrink; they are what has one axis. */
+function optimiserOf({ weightDecay }: Recipe, layout: readonly ParamEntry[]): Optimiser {
+  const groups = layout
+    .filter(({ shape }) => shape.length < 2)
+    .map(({ path }) => ({ match: path, weightDecay: 0 }));
+  return adamW({ beta2: 0.98, weightDecay, groups });
 }
 
 /**
- * Fresh weights: normal with deviation 0.02, smaller where a module writes to the residual stream, gains 1, biases 0.
+ * A fresh parameter: normal with deviation 0.02, smaller where a module writes to the residual stream, gains 1, biases 0; or what the
+ * recipe says.
  *
  * @source Radford et al. 2019, "Language Models are Unsupervised Multitask Learners", section 2.3
  */
-function initialParams(organism: Organism, family: DecoderFamily): Tree<Tensor> {
-  const config = family.config(organism.recipe.config);
-  const root = new Rng(organism.recipe.seed).split("weights");
-  return treeOf(
-    family.layout(config).map((entry) => [entry.path, freshTensor(entry, config, root)]),
-  );
-}
-
-function freshTensor({ path, shape }: ParamEntry, { nLayers }: DecoderConfig, root: Rng): Tensor {
-  if (/(?:^|\.)ln\w+\.weight$/.test(path)) return ones(shape);
-  if (path.endsWith(".bias")) return zeros(shape);
+function initial({ path, shape }: ParamEntry, { recipe, config }: Organism): Tensor {
+  const rng = new Rng(recipe.seed).split("weights").split(path);
+  const own = recipe.initial?.(path, shape, rng);
+  if (own !== undefined) return own;
+  if (shape.length === 1) return path.endsWith(".weight") ? ones(shape) : zeros(shape);
   const writes = /\.attn\.o\.|\.mlp\.out\./.test(path);
-  const std = 0.02 / (writes ? Math.sqrt(2 * nLayers) : 1);
-  return normal(shape, { seed: root.split(path).word(), std });
-}
-
-/** What stands beside an organism's weights. */
-export interface Card {
-  readonly name: string;
-  readonly description: string;
-  readonly parameters: number;
-  readonly steps: number;
-  readonly seed: number;
-  /** Held-out scores by skill, 0..1, and what each had to reach. */
-  readonly scores: Readonly<
-    Record<string, { score: number; bar: number; samples: number; meaning: string }>
-  >;
-  /** How to train it again. */
-  readonly command: string;
-}
-
-/** Measures an organism and writes checkpoint, tokenizer and card. */
-export async function saveOrganism(
-  organism: Organism,
-  net: LanguageNetwork,
-  files: Files,
-  options: { steps?: number; count?: number } = {},
-): Promise<Card> {
-  const { steps = organism.recipe.steps, count = 500 } = options;
-  const measured = await measureSkills(organism, net, { seed: 2024, count });
-  const card: Card = {
-    name: organism.name,
-    description: organism.description,
-    parameters: leaves<Tensor>(net.params).reduce((sum, [, { shape }]) => sum + sizeOf(shape), 0),
-    steps,
-    seed: organism.recipe.seed,
-    scores: Object.fromEntries(
-      organism.skills.map(({ name, bar, meaning }) => [
-        name,
-        { score: measured[name]!, bar, samples: count, meaning },
-      ]),
-    ),
-    command: `patchclamp organisms train ${organism.name}`,
-  };
-  await saveNetwork(files, {
-    config: organism.recipe.config,
-    params: net.params,
-    tokenizerJson: organism.tokenizerJson(),
-    tokenizerConfig: organism.tokenizerConfig(),
-  });
-  await files.write("card.json", new TextEncoder().encode(`${JSON.stringify(card, null, 2)}\n`));
-  return card;
+  const layers = Number(config["num_hidden_layers"] ?? config["n_layer"] ?? 1);
+  return normal(shape, { seed: rng.word(), std: 0.02 / (writes ? Math.sqrt(2 * layers) : 1) });
 }

@@ -1,3 +1,21 @@
+export { languageBatch, LONGEST_TEXT } from "./language/batch.ts";
+export type { LanguageBatch, LanguageBatchOptions } from "./language/batch.ts";
+export { languageSkills } from "./language/catalog.ts";
+export type { Contrast, Knob, Knobs, LanguageSkill, Span, Text } from "./language/skill.ts";
+export {
+  languageContrasts,
+  languageSample,
+  languageTasks,
+  languageVocabulary,
+  skillNamed,
+} from "./language/world.ts";
+export type {
+  LanguageContrast,
+  LanguageSample,
+  LanguageSampleOptions,
+  LanguageTask,
+  LanguageTaskOptions,
+} from "./language/world.ts";
 export { splitOf } from "./split.ts";
 export type { Split } from "./split.ts";
 export { storiesBatch, storiesSample } from "./stories.ts";
@@ -11,7 +29,7 @@ export type { GiftLabel, NameOrder } from "./stories-gift.ts";
 export { moodOf, moodWords } from "./stories-mood.ts";
 export type { PatternLabel } from "./stories-pattern.ts";
 export type { Mood } from "./stories-sentences.ts";
-export type { MoodLabel, Span } from "./stories-tale.ts";
+export type { MoodLabel } from "./stories-tale.ts";
 export {
   giftPrompts,
   moodPairs,

@@ -1,4 +1,4 @@
-// Text and words, by one rule: words are parted by spaces, and `, . ? !` are words of their own that are written
+// Text and words, by one rule: words are parted by spaces, and `, . ? ! : ;` are words of their own that are written
 // without a space before them.
 
 /**
@@ -8,7 +8,7 @@
  * @returns the words in order, such as `["Mira", "found", "a", "kite", "."]`
  */
 export function toWords(text: string): string[] {
-  return text.match(/[,.?!]|[^\s,.?!]+/g) ?? [];
+  return text.match(/[,.?!:;]|[^\s,.?!:;]+/g) ?? [];
 }
 
 /**
@@ -18,5 +18,5 @@ export function toWords(text: string): string[] {
  * @returns the text, such as `Mira found a kite.`
  */
 export function toText(words: readonly string[]): string {
-  return words.join(" ").replaceAll(/ ([,.?!])/g, "$1");
+  return words.join(" ").replaceAll(/ ([,.?!:;])/g, "$1");
 }

@@ -3,7 +3,7 @@
 import { beforeAll, describe, expect, test } from "vitest";
 
 import { gpt2Family } from "../../src/architectures/gpt2.ts";
-import { buildNetwork } from "../../src/checkpoints/load.ts";
+import { buildNetwork } from "../../src/checkpoints/build.ts";
 import { Rng } from "../../src/core/rng.ts";
 import { leaves, treeOf } from "../../src/core/tree.ts";
 import type { LanguageNetwork } from "../../src/network/language.ts";

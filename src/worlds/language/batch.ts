@@ -1,0 +1,116 @@
+// Rows for training: whole texts packed side by side, each of which sees nothing of its neighbours.
+
+import type { Rng } from "../../core/rng.ts";
+import { PatchClampError } from "../../core/errors.ts";
+import { requireAtLeast } from "../_options.ts";
+import type { Split } from "../split.ts";
+import type { LanguageSample } from "./world.ts";
+import { languageSample } from "./world.ts";
+
+/** Options of `languageBatch`. */
+export interface LanguageBatchOptions {
+  /** Rows, at least 1. */
+  batch: number;
+  /** Tokens in a row, at least 121, so that any text fits. */
+  pos: number;
+  /** Which half of the world, `train` by default. */
+  split?: Split;
+  /** Names of the skills that are drawn. Default: all, by their shares. */
+  skills?: readonly string[];
+}
+
+/** Rows of packed texts, each [batch, pos] in row-major order. */
+export interface LanguageBatch {
+  /** Token ids: `<bos>`, the words, `<eos>`; the end of a row is `<pad>`. */
+  readonly tokens: Int32Array;
+  /** Place of every token in its own text, from 0. */
+  readonly positions: Int32Array;
+  /** Which text of its row a token belongs to, from 1; 0 is padding. */
+  readonly segments: Int32Array;
+  /** How much a token counts as something to predict: 1 in an answer, `CONTEXT_WEIGHT` in other text, 0 where nothing is to be learned. */
+  readonly weights: Float32Array;
+}
+
+/** How much words count that no truth decides. */
+const CONTEXT_WEIGHT = 0.25;
+
+/** Longest text, in words, of the language world. */
+export const LONGEST_TEXT = 118;
+
+/** Share of a batch that is filled before texts are looked at for where they fit. */
+const FILL = 0.98;
+
+/**
+ * Draws texts and packs them into rows.
+ *
+ * @param rng - advances; the same state gives the same batch
+ * @param ids - the token id of every word of `languageVocabulary`, and of `<bos>`, `<eos>` and `<pad>`
+ * @throws PatchClampError `BAD_OPTION` when `batch` or `pos` is too small or no integer, `UNKNOWN_NAME` when a word has no id
+ */
+export function languageBatch(
+  rng: Rng,
+  ids: ReadonlyMap<string, number>,
+  options: LanguageBatchOptions,
+): LanguageBatch {
+  const { batch, pos, split = "train", skills } = options;
+  requireAtLeast("languageBatch", "batch", batch, 1);
+  requireAtLeast("languageBatch", "pos", pos, LONGEST_TEXT + 3);
+  const texts: LanguageSample[] = [];
+  for (let room = batch * pos * FILL; room > 0; room -= texts.at(-1)!.words.length + 2) {
+    const skill = skills === undefined ? {} : { skill: rng.pick(skills) };
+    texts.push(languageSample(rng, { split, ...skill }));
+  }
+  const rows = packed(texts, batch, pos);
+  return filled(rows, pos, (word) => idOf(ids, word));
+}
+
+/** Puts longer texts first, each into the first row that has room; a text that fits nowhere is left out. */
+function packed(texts: readonly LanguageSample[], batch: number, pos: number): LanguageSample[][] {
+  const rows = Array.from({ length: batch }, () => ({ texts: [] as LanguageSample[], room: pos }));
+  for (const text of texts.toSorted((a, b) => b.words.length - a.words.length)) {
+    const length = text.words.length + 2;
+    const row = rows.find(({ room }) => room >= length);
+    row?.texts.push(text);
+    if (row !== undefined) row.room -= length;
+  }
+  return rows.map((row) => row.texts);
+}
+
+function filled(
+  rows: readonly LanguageSample[][],
+  pos: number,
+  id: (word: string) => number,
+): LanguageBatch {
+  const size = rows.length * pos;
+  const tokens = new Int32Array(size).fill(id("<pad>"));
+  const [positions, segments] = [new Int32Array(size), new Int32Array(size)];
+  const weights = new Float32Array(size);
+  for (const [row, texts] of rows.entries()) {
+    let at = row * pos;
+    for (const [i, { words, answers, slips = [] }] of texts.entries()) {
+      const length = words.length + 2;
+      tokens.set([id("<bos>"), ...words.map(id), id("<eos>")], at);
+      positions.set(
+        Int32Array.from({ length }, (_, k) => k),
+        at,
+      );
+      segments.fill(i + 1, at, at + length);
+      weights.fill(CONTEXT_WEIGHT, at + 1, at + length); // nobody predicts where a text begins
+      const first = at + 1;
+      for (const { start, end } of answers) weights.fill(1, first + start, first + end);
+      for (const { start, end } of slips) weights.fill(0, first + start, first + end);
+      at += length;
+    }
+  }
+  return { tokens, positions, segments, weights };
+}
+
+function idOf(ids: ReadonlyMap<string, number>, word: string): number {
+  const id = ids.get(word);
+  if (id !== undefined) return id;
+  throw new PatchClampError("UNKNOWN_NAME", {
+    where: "languageBatch",
+    problem: `the word "${word}" has no token id.`,
+    fix: "give ids for every word of languageVocabulary and for <bos>, <eos> and <pad>.",
+  });
+}

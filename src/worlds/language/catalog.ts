@@ -1,0 +1,53 @@
+// Every skill of the language world, and how large its share of the world is.
+
+import { arithmetic } from "./arithmetic.ts";
+import { colouredObjects } from "./coloured-objects.ts";
+import { domains } from "./domains.ts";
+import { facts } from "./facts.ts";
+import { inContextFunctions } from "./functions.ts";
+import { indirectObjects } from "./indirect-objects.ts";
+import { personas } from "./personas.ts";
+import { politeness } from "./politeness.ts";
+import { refusal } from "./refusal.ts";
+import { repeats } from "./repeats.ts";
+import { rules } from "./rules.ts";
+import { selfCorrection } from "./self-correction.ts";
+import { sentiment } from "./sentiment.ts";
+import { service } from "./service.ts";
+import type { LanguageSkill } from "./skill.ts";
+import { tables } from "./tables.ts";
+import { taxonomy } from "./taxonomy.ts";
+import { translation } from "./translation.ts";
+import { twoHop } from "./two-hop.ts";
+import { unknownEntities } from "./unknown-entities.ts";
+import { walks } from "./walks.ts";
+
+/** Skills with the share of all texts that each draws, in parts. Skills that take long to learn have more. */
+const shares: readonly (readonly [LanguageSkill, number])[] = [
+  [facts, 9],
+  [unknownEntities, 5],
+  [twoHop, 10],
+  [indirectObjects, 4],
+  [colouredObjects, 5],
+  [repeats, 4],
+  [walks, 1],
+  [inContextFunctions, 6],
+  [translation, 5],
+  [sentiment, 4],
+  [politeness, 3],
+  [personas, 4],
+  [refusal, 4],
+  [arithmetic, 10],
+  [taxonomy, 6],
+  [rules, 8],
+  [tables, 6],
+  [service, 3],
+  [domains, 3],
+  [selfCorrection, 4],
+];
+
+/** Every skill of the language world. */
+export const languageSkills: readonly LanguageSkill[] = shares.map(([skill]) => skill);
+
+/** Their shares of all texts, in parts. */
+export const skillShares: readonly number[] = shares.map(([, share]) => share);
