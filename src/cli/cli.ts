@@ -24,6 +24,7 @@ import { steerConvert } from "./steer/convert.ts";
 import { steerCurve } from "./steer/curve.ts";
 import { steerDescribe } from "./steer/describe.ts";
 import { steerLearn } from "./steer/learn.ts";
+import { worldList, worldSample } from "./world.ts";
 
 /** Words that commands stand below and that do nothing of their own. */
 const steering: CommandGroup = {
@@ -65,6 +66,8 @@ const entries: readonly (Command | CommandGroup)[] = [
   organismsList,
   organismsTrain,
   organismsCheck,
+  worldList,
+  worldSample,
 ];
 
 /** Every command. */

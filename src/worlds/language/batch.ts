@@ -15,7 +15,7 @@ export interface LanguageBatchOptions {
   pos: number;
   /** Which half of the world, `train` by default. */
   split?: Split;
-  /** Names of the skills that are drawn. Default: all, by their shares. */
+  /** Names of the skills that are drawn, each as often as any other; at least one. Default: all, by their shares. */
   skills?: readonly string[];
 }
 
@@ -45,7 +45,8 @@ const FILL = 0.98;
  *
  * @param rng - advances; the same state gives the same batch
  * @param ids - the token id of every word of `languageVocabulary`, and of `<bos>`, `<eos>` and `<pad>`
- * @throws PatchClampError `BAD_OPTION` when `batch` or `pos` is too small or no integer, `UNKNOWN_NAME` when a word has no id
+ * @throws PatchClampError `BAD_OPTION` when `batch` or `pos` is too small or no integer, or `skills` is empty; `UNKNOWN_NAME` for a
+ * skill that there is not, or when a word has no id
  */
 export function languageBatch(
   rng: Rng,
@@ -55,6 +56,13 @@ export function languageBatch(
   const { batch, pos, split = "train", skills } = options;
   requireAtLeast("languageBatch", "batch", batch, 1);
   requireAtLeast("languageBatch", "pos", pos, LONGEST_TEXT + 3);
+  if (skills?.length === 0) {
+    throw new PatchClampError("BAD_OPTION", {
+      where: "languageBatch",
+      problem: "skills is empty, so there is nothing to draw.",
+      fix: "name a skill, or leave skills out to draw from all.",
+    });
+  }
   const texts: LanguageSample[] = [];
   for (let room = batch * pos * FILL; room > 0; room -= texts.at(-1)!.words.length + 2) {
     const skill = skills === undefined ? {} : { skill: rng.pick(skills) };

@@ -15,7 +15,7 @@ import type { Contrast, Knobs, LanguageSkill, Text } from "./skill.ts";
 /** Every word of the language world, in a fixed order. */
 export const languageVocabulary: readonly string[] = [
   ...new Set([
-    ..."., ? ! : ;".replaceAll(" ", ""),
+    ...". , ? ! : ;".split(" "),
     ...Object.values(chat),
     ...languageSkills.flatMap(({ vocabulary }) => vocabulary),
   ]),
@@ -42,20 +42,24 @@ export interface LanguageSampleOptions {
  * Draws one text.
  *
  * @param rng - advances; the same state gives the same text
- * @throws PatchClampError `UNKNOWN_NAME` for a skill or a knob that there is not, `BAD_OPTION` for another split or a knob out of range
+ * @throws PatchClampError `UNKNOWN_NAME` for a skill or a knob that there is not, `BAD_OPTION` for another split, a knob out of range
+ * or knobs of no skill
  */
 export function languageSample(rng: Rng, options: LanguageSampleOptions = {}): LanguageSample {
   const { split = "train", knobs = {}, skill: name } = options;
   requireOneOf("languageSample", "split", split, splits);
+  if (name === undefined) checkNoKnobs(knobs);
   const skill =
-    name === undefined ? languageSkills[rng.categorical(skillShares)]! : skillNamed(name);
+    name === undefined
+      ? languageSkills[rng.categorical(skillShares)]!
+      : skillNamed(name, "languageSample");
   checkKnobs(skill, knobs);
   const text = drawFrom(skill, rng, split, knobs);
   return { skill: skill.name, text: toText(text.words), ...text };
 }
 
 /** How often a skill is asked for a text before it is said to have none. */
-const PATIENCE = 10_000;
+const PATIENCE = 1000;
 
 function drawFrom(skill: LanguageSkill, rng: Rng, split: Split, given: Knobs): Text {
   for (let i = 0; i < PATIENCE; i++) {
@@ -81,22 +85,33 @@ function drawnKnobs({ knobs }: LanguageSkill, rng: Rng): Knobs {
 /**
  * A skill by its name.
  *
+ * @param where - the public function reported in an error
  * @throws PatchClampError `UNKNOWN_NAME` when there is none
  */
-export function skillNamed(name: string): LanguageSkill {
+export function skillNamed(name: string, where = "skillNamed"): LanguageSkill {
   const found = languageSkills.find((skill) => skill.name === name);
   if (found !== undefined) return found;
   const names = languageSkills.map((skill) => skill.name);
   throw new PatchClampError("UNKNOWN_NAME", {
-    where: "languageSample",
+    where,
     problem: `the language world has no skill "${name}".`,
     fix: `did you mean ${nearest(name, names).join(", ")}? All skills: ${names.join(", ")}.`,
   });
 }
 
+function checkNoKnobs(given: Knobs): void {
+  const [knob] = Object.keys(given);
+  if (knob === undefined) return;
+  throw new PatchClampError("BAD_OPTION", {
+    where: "languageSample",
+    problem: `the knob "${knob}" is set, but no skill is named that it is of.`,
+    fix: "name a skill, or leave the knobs out.",
+  });
+}
+
 function checkKnobs({ name, knobs }: LanguageSkill, given: Knobs): void {
   for (const [knob, value] of Object.entries(given)) {
-    const known = knobs[knob];
+    const known = Object.hasOwn(knobs, knob) ? knobs[knob] : undefined;
     if (known === undefined) {
       const names = Object.keys(knobs);
       throw new PatchClampError("UNKNOWN_NAME", {
@@ -186,7 +201,7 @@ export interface LanguageContrast {
  */
 export function languageContrasts(skill: string, rng: Rng, count: number): LanguageContrast[] {
   requireAtLeast("languageContrasts", "count", count, 1);
-  const { contrast } = skillNamed(skill);
+  const { contrast } = skillNamed(skill, "languageContrasts");
   if (contrast === undefined) {
     const able = languageSkills.filter((one) => one.contrast !== undefined);
     throw new PatchClampError("BAD_OPTION", {

@@ -50,7 +50,7 @@ export function contourSample(rng: Rng, options: ContourOptions = {}): ContourSa
     const anywhere = Math.PI * own.uniform();
     const aside = (jitter * Math.PI * (2 * own.uniform() - 1)) / 180;
     const angleRad = isContour && onCurve !== undefined ? onCurve + aside : anywhere;
-    const flat: Bar = { x, y, length: 0.125, width: 0.046, angleRad, colour };
+    const flat: Bar = { x, y, length: 0.115, width: 0.044, angleRad, colour };
     const bar = isUpright ? { ...flat, x: y, y: x, angleRad: Math.PI / 2 - angleRad } : flat;
     const inside = paint(canvas, barForm(bar), { colour });
     for (let i = 0; i < inside.length; i++) {

@@ -3,7 +3,7 @@
 
 import { Rng } from "../../core/rng.ts";
 import { requireAtLeast, requireOneOf } from "../_options.ts";
-import { drawWithin, splitOf, splits } from "../split.ts";
+import { drawWithin, splits } from "../split.ts";
 import type { Split } from "../split.ts";
 import { requireWithin } from "./_options.ts";
 import { pointsOf } from "./_points.ts";
@@ -11,24 +11,11 @@ import type { Point } from "./_points.ts";
 import { drawSurroundings } from "./_surroundings.ts";
 import type { SurroundingsOptions } from "./_surroundings.ts";
 import { shapeClasses } from "./outlines.ts";
-import type { ShapeClass } from "./outlines.ts";
 import { shapeColours, shapeTextures } from "./paints.ts";
-import type { ShapeColour } from "./paints.ts";
+import { isWithin, pairKey, relatedPairs, shapeRelations } from "./relations.ts";
+import type { Kind, Related, ShapeRelation } from "./relations.ts";
 import { drawScene, objectForm } from "./scene.ts";
 import type { Drawing, Scene, SceneObject } from "./scene.ts";
-
-/** How one object can stand to another. */
-export const shapeRelations = ["left of", "right of", "above", "below"] as const;
-
-/** One of the four relations. */
-export type ShapeRelation = (typeof shapeRelations)[number];
-
-/** `objects[subject]` stands `relation` `objects[object]`. */
-export interface Related {
-  readonly subject: number;
-  readonly relation: ShapeRelation;
-  readonly object: number;
-}
 
 export interface MultipleOptions extends SurroundingsOptions {
   /** Which half of the world is drawn from, `train` by default. */
@@ -87,53 +74,6 @@ export function multipleScene(where: string, rng: Rng, options: MultipleOptions)
   }
 }
 
-/**
- * Tells how `a` stands to `b`: along the axis in which they are clearly further apart.
- *
- * @returns undefined when they are too near, or stand aslant
- */
-export function relationOf(a: SceneObject, b: SceneObject): ShapeRelation | undefined {
-  const [dx, dy] = [a.x - b.x, a.y - b.y];
-  const [across, down] = [Math.abs(dx), Math.abs(dy)];
-  if (Math.max(across, down) < 0.08) return undefined;
-  if (across >= 1.5 * down) return dx < 0 ? "left of" : "right of";
-  if (down >= 1.5 * across) return dy < 0 ? "above" : "below";
-  return undefined;
-}
-
-/** Every pair that stands in a relation, both ways round. */
-export function relatedPairs({ objects }: Scene): Related[] {
-  return objects.flatMap((a, subject) =>
-    objects.flatMap((b, object) => {
-      const relation = subject === object ? undefined : relationOf(a, b);
-      return relation === undefined ? [] : [{ subject, relation, object }];
-    }),
-  );
-}
-
-/** Whether the told pair is in a half of the world and, in training, every other pair as well. */
-export function isWithin(scene: Scene, told: Related, split: Split): boolean {
-  const pairs = split === "train" ? relatedPairs(scene) : [told];
-  return pairs.every((pair) => splitOf(pairKey(scene, pair)) === split);
-}
-
-/** The content of a pair, the same both ways round. */
-export function pairKey({ objects }: Scene, { subject, relation, object }: Related): string {
-  return kindsKey(objects[subject]!, relation, objects[object]!);
-}
-
-function kindsKey(a: Kind, relation: ShapeRelation, b: Kind): string {
-  if (relation === "right of") return kindsKey(b, "left of", a);
-  if (relation === "below") return kindsKey(b, "above", a);
-  return ["pair", a.colour, a.shape, relation, b.colour, b.shape].join("|");
-}
-
-/** What makes an object one of a kind in its picture. */
-interface Kind {
-  readonly shape: ShapeClass;
-  readonly colour: ShapeColour;
-}
-
 /** A pair of kinds in a relation. */
 interface Fact {
   readonly kinds: readonly [Kind, Kind];
@@ -145,7 +85,7 @@ function drawFact(rng: Rng): Fact {
   const first = drawKind(rng, []);
   const second = drawKind(rng, [first]);
   const relation = rng.pick(shapeRelations);
-  return { kinds: [first, second], relation, key: kindsKey(first, relation, second) };
+  return { kinds: [first, second], relation, key: pairKey(first, relation, second) };
 }
 
 /** Draws a kind that is not there yet; its shape is there already one time in three, so that there is something to count. */
@@ -184,13 +124,13 @@ function arrange(
     y: a.y - distance * Math.sin(angle),
   });
   const apart = a.radius + still.radius + gap;
-  const points = pointsOf(hidden === 0 ? a : still);
-  const hides = (distance: number): number =>
-    hidden === 0
-      ? shareHidden(points, a, moved(distance))
-      : shareHidden(points, moved(distance), a);
-  const distance =
-    occlusion === 0 ? apart + 0.25 * rng.uniform() : whereReached(hides, occlusion, apart);
+  const touching = (): number | undefined => {
+    const points = pointsOf(hidden === 0 ? a : still);
+    const hides = (at: number): number =>
+      hidden === 0 ? shareHidden(points, a, moved(at)) : shareHidden(points, moved(at), a);
+    return whereReached(hides, occlusion, apart);
+  };
+  const distance = occlusion === 0 ? apart + 0.25 * rng.uniform() : touching();
   if (distance === undefined) return undefined;
   const b = moved(distance);
   if (!isInside(b)) return undefined;

@@ -40,7 +40,7 @@ export type ShapeTexture = (typeof shapeTextures)[number];
  * is darker than all backgrounds, so that no part of an object looks like a hole in it.
  */
 export function secondTone([red, green, blue]: Rgb): Rgb {
-  if (Math.max(red, green, blue) < 0.25) return [red + 0.2, green + 0.2, blue + 0.2];
+  if (Math.max(red, green, blue) < 0.25) return [red + 0.26, green + 0.26, blue + 0.26];
   const share = Math.min(red, green, blue) > 0.8 ? 0.32 : 0.56;
   return [red * share, green * share, blue * share];
 }
