@@ -16,6 +16,9 @@ export type {
   LanguageTask,
   LanguageTaskOptions,
 } from "./language/world.ts";
+export * from "./data/index.ts";
+export * from "./shapes/index.ts";
+export * from "./small/index.ts";
 export { splitOf } from "./split.ts";
 export type { Split } from "./split.ts";
 export { storiesBatch, storiesSample } from "./stories.ts";
