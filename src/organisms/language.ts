@@ -4,6 +4,7 @@ import type { LanguageNetwork } from "../network/language.ts";
 import { languageMeasures } from "./language-measures.ts";
 import {
   languageConfigIds,
+  languageLimits,
   languageRecipe,
   languageTokenizer,
   languageVocabSize,
@@ -40,4 +41,5 @@ export const language: Organism<LanguageNetwork> = {
     copying: { from: 4147, until: 5700 },
   }),
   skills: languageMeasures,
+  limits: languageLimits,
 };
