@@ -62,6 +62,7 @@ export {
   type LoadNetworkOptions,
   type LoadOnnxOptions,
 } from "./organisms/load-network.ts";
+export * from "./organisms/small/index.ts";
 export { organismNamed, organismNames } from "./organisms/catalog.ts";
 export {
   trainOrganism,

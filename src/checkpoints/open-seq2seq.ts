@@ -21,11 +21,7 @@ export async function openSeq2Seq(
   const { name = files.name, check = true } = options;
   const source = await openSource(files);
   const json = await withStart(files, source);
-  const parts = await familyParts(
-    "loadSeq2Seq",
-    { ...source, config: json },
-    "seq2seq",
-  );
+  const parts = await familyParts("loadSeq2Seq", { ...source, config: json }, "seq2seq");
   const network = buildSeq2Seq({ name, ...parts, tokenizer: source.tokenizer });
   if (check) await checkSeq2SeqInvariants(network);
   return network;

@@ -97,11 +97,7 @@ export async function saveCheckpoint(
 }
 
 /** Measures the organism that a folder holds, and writes its card. */
-export async function writeCard(
-  organism: Organism,
-  files: Files,
-  trained: Trained = {},
-): Promise<Card> {
+async function writeCard(organism: Organism, files: Files, trained: Trained = {}): Promise<Card> {
   const { name, description, recipe, skills, limits = [] } = organism;
   const { steps = recipe.steps, seed = recipe.seed, minutes, count: samples = 500 } = trained;
   const { network } = await openAny(files, { name: `organism:${name}` });

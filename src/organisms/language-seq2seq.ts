@@ -152,7 +152,7 @@ function ids(words: readonly string[]): number[] {
  */
 function initial(path: string, shape: readonly number[], rng: Rng): Tensor | undefined {
   if (shape.length !== 2) return undefined;
-  const std = /\.q\.weight$/.test(path)
+  const std = path.endsWith(".q.weight")
     ? (WIDTH * (WIDTH / HEADS)) ** -0.5
     : /embed/.test(path)
       ? 1

@@ -3,7 +3,7 @@
 import { Rng } from "../core/rng.ts";
 import type { LanguageNetwork } from "../network/language.ts";
 import { languageSample, skillNamed, toText, toWords } from "../worlds/index.ts";
-import type { Knobs, LanguageSample } from "../worlds/index.ts";
+import type { Knobs, LanguageSample, LanguageSkill } from "../worlds/index.ts";
 import type { MeasureOptions, Skill } from "./organism.ts";
 
 /** How a skill is measured. */
@@ -33,10 +33,10 @@ const LONGEST_ANSWER = 40;
  * so that greedy writing gives it; where it has many forms, the network writes at temperature 1 and the skill judges.
  */
 export function languageMeasure(form: LanguageMeasure): Skill<LanguageNetwork> {
-  const { summary, judge } = skillNamed(form.skill);
+  const skill = skillNamed(form.skill);
   return {
     name: form.name,
-    meaning: summary,
+    meaning: skill.summary,
     bar: form.bar,
     measure: async (net, options) => {
       const samples = measuredSamples(form, options);
@@ -44,9 +44,9 @@ export function languageMeasure(form: LanguageMeasure): Skill<LanguageNetwork> {
       for (let at = 0; at < samples.length; at += ROWS) {
         const rows = samples.slice(at, at + ROWS);
         hits.push(
-          ...(judge === undefined
+          ...(skill.judge === undefined
             ? await foundLikeliest(net, rows, form)
-            : await judged(net, rows, { judge, seed: options.seed + at })),
+            : await judged(net, rows, { skill, seed: options.seed + at })),
         );
       }
       return hits.filter(Boolean).length / hits.length;
@@ -94,7 +94,7 @@ async function foundLikeliest(
 async function judged(
   net: LanguageNetwork,
   samples: readonly LanguageSample[],
-  { judge, seed }: { judge: NonNullable<ReturnType<typeof skillNamed>["judge"]>; seed: number },
+  { skill, seed }: { skill: LanguageSkill; seed: number },
 ): Promise<boolean[]> {
   const prompts = samples.map(({ words, answers }) =>
     toText(words.slice(0, answers.at(-1)!.start)),
@@ -107,5 +107,5 @@ async function judged(
     seed,
     stop,
   });
-  return samples.map((sample, row) => judge(toWords(written[row]!), sample));
+  return samples.map((sample, row) => skill.judge!(toWords(written[row]!), sample));
 }

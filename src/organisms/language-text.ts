@@ -47,11 +47,7 @@ export const languageLimits: readonly string[] = [
 ];
 
 /** Batch number `index` of packed texts. */
-export function languageRows(
-  seed: number,
-  index: number,
-  options: LanguageBatchOptions,
-): PackedRows {
+function languageRows(seed: number, index: number, options: LanguageBatchOptions): PackedRows {
   const rng = new Rng(seed).split("batch").split(index);
   const { tokens, positions, segments, weights } = languageBatch(rng, languageIds, options);
   const rows = (data: Int32Array | Float32Array): Tensor =>

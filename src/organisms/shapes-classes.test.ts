@@ -44,7 +44,7 @@ test.each(["cnn", "vit"])("a tiny %s learns eight pictures by heart", async (for
 });
 
 test("a batch is a function of its number, and its labels are those of ten shapes", async () => {
-  const [first, again, second] = [0, 0, 1].map((index) => shapesVit.recipe.batch(index)) as [
+  const [first, again, second] = [0, 0, 1].map((index) => shapesVit.recipe.batch(index, 1)) as [
     ReturnType<typeof labelledPictures>,
     ReturnType<typeof labelledPictures>,
     ReturnType<typeof labelledPictures>,
@@ -58,7 +58,7 @@ test("a batch is a function of its number, and its labels are those of ten shape
 });
 
 test("pixels lie in -1..1 around the grey in the middle", async () => {
-  const pixels = await labelledPictures(new Rng(3), 20).pixels.numbers();
+  const pixels = Array.from(await labelledPictures(new Rng(3), 20).pixels.numbers());
   expect(Math.min(...pixels)).toBeGreaterThanOrEqual(-1);
   expect(Math.max(...pixels)).toBeLessThanOrEqual(1);
   const mean = pixels.reduce((sum, x) => sum + x, 0) / pixels.length;

@@ -112,8 +112,8 @@ test("a row is a picture, a caption and questions, of which only captions, answe
 
 test("patches know the ground from objects", async () => {
   const { truths } = seenRows(new Rng(4), 4);
-  const shapes = await truths.shape.numbers();
-  const sizes = await truths.size.numbers();
+  const shapes = Array.from(await truths.shape.numbers());
+  const sizes = Array.from(await truths.size.numbers());
   const ground = shapes.filter((shape) => shape === 0).length / shapes.length;
   expect(ground).toBeGreaterThan(0.4);
   expect(ground).toBeLessThan(0.95);

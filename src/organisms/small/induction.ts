@@ -22,7 +22,7 @@ export interface InductionOptions {
   width?: number;
   /** Heads in each layer. Default 4. */
   heads?: number;
-  /** Default 400. */
+  /** Default 500. */
   steps?: number;
 }
 
@@ -36,7 +36,7 @@ const ROWS = 32;
  * Llama's config has no word, so that here they have 4 neurons
  */
 export function inductionOrganism(options: InductionOptions = {}): Organism<LanguageNetwork> {
-  const { seed = 1, width = 64, heads = 4, steps = 400 } = options;
+  const { seed = 1, width = 64, heads = 4, steps = 500 } = options;
   return {
     name: "induction",
     description:
@@ -66,7 +66,7 @@ export function inductionOrganism(options: InductionOptions = {}): Organism<Lang
       tokens: ROWS * 40,
       learningRate: 3e-3,
       warmupSteps: 50,
-      weightDecay: 0.01,
+      weightDecay: 4,
       clip: 1,
       seed,
       batch: (index) =>

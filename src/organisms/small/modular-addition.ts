@@ -27,7 +27,7 @@ export interface ModularAdditionOptions {
   trainShare?: number;
   /** Width of the residual stream; four heads divide it, and the MLP is four times as wide. Default 64. */
   width?: number;
-  /** Updates, each with all pairs. Default 1000. */
+  /** Updates, each with all pairs. Default 500. */
   steps?: number;
 }
 
@@ -47,7 +47,7 @@ const FEW = 6;
 export function modularAdditionOrganism(
   options: ModularAdditionOptions = {},
 ): Organism<LanguageNetwork> {
-  const { width = 64, steps = 1000 } = options;
+  const { width = 64, steps = 500 } = options;
   const { seed, p, trainShare, world } = additionWorld(options);
   const tokenizer = wordTokenizerJson(world.vocabulary, { addBos: false });
   const rows = knownSums(world);
@@ -76,7 +76,7 @@ export function modularAdditionOrganism(
       tokens: 4 * world.problems.train.length,
       learningRate: 0.01,
       warmupSteps: 20,
-      weightDecay: 2,
+      weightDecay: 4,
       clip: 1,
       seed,
       batch: () => rows,

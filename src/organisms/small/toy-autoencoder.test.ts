@@ -33,5 +33,7 @@ test("a feature that is taken out of the hidden layer is missing from the output
 test("rows may be a tensor, and rows of another width are refused", async () => {
   const pass = await network.run(tensor([[0, 1, 0]]));
   expect([...(await pass.at("output").numbers())]).toEqual([0.5, 4, 1]);
-  await expect(network.run([[1, 0]])).rejects.toThrowErrorMatchingInlineSnapshot(`[PatchClampError: toy: expected rows of 3 features, [rows, 3], got [1, 2].]`);
+  await expect(network.run([[1, 0]])).rejects.toThrowErrorMatchingInlineSnapshot(
+    `[PatchClampError: toy: expected rows of 3 features, [rows, 3], got [1, 2].]`,
+  );
 });

@@ -8,7 +8,7 @@ export const women = list(
 );
 
 /** People who are called "he". */
-export const men = list(
+const men = list(
   "Tomo Ali Ben Emil Finn Hugo Jack Ken Leo Max Noah Omar Otto Paul Ravi Sam Abel Carl Dario Igor",
 );
 

@@ -69,7 +69,7 @@ export const pasts: Readonly<Record<Verb, string>> = {
 };
 
 /** Veshti words that stand for no English word of their own. */
-export const particles = { many: "mo", the: "li", past: "ka" } as const;
+const particles = { many: "mo", the: "li", past: "ka" } as const;
 
 /** The English plural of a noun. */
 export const plural = (noun: Noun): string => `${noun}s`;

@@ -35,22 +35,20 @@ export const realmProperties: readonly string[] = list("fur scales feathers");
 export const orderProperties: readonly string[] = list("horns wings claws");
 
 /** The realms: the tops of the tree. */
-export const taxonomyRealms: readonly TaxonomyNode[] = Object.entries(names).map(
-  ([name, orders], i) => {
-    const realm = {
-      name,
-      rank: "realm" as const,
-      code: [letters[i]!],
-      property: realmProperties[i]!,
-      children: [] as TaxonomyNode[],
-    };
-    realm.children = Object.entries(orders).map((entry, k) =>
-      // Turned by one from realm to realm, so that an order's digit alone does not tell its property.
-      orderOf(realm, entry, k, orderProperties[(i + k) % 3]!),
-    );
-    return realm;
-  },
-);
+const taxonomyRealms: readonly TaxonomyNode[] = Object.entries(names).map(([name, orders], i) => {
+  const realm = {
+    name,
+    rank: "realm" as const,
+    code: [letters[i]!],
+    property: realmProperties[i]!,
+    children: [] as TaxonomyNode[],
+  };
+  realm.children = Object.entries(orders).map((entry, k) =>
+    // Turned by one from realm to realm, so that an order's digit alone does not tell its property.
+    orderOf(realm, entry, k, orderProperties[(i + k) % 3]!),
+  );
+  return realm;
+});
 
 function orderOf(
   parent: TaxonomyNode,
