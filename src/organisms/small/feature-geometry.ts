@@ -16,7 +16,8 @@ export interface FeatureGeometry {
  * Measures directions against each other.
  *
  * @param directions - one a feature, all of one length: [features][hidden]
- * @source Elhage et al. 2022, arXiv:2209.10652, sections 3 (norms, interference) and 4 (dimensionality)
+ * @source Elhage et al. 2022, "Toy Models of Superposition", arXiv:2209.10652, "Demonstrating Superposition" (norms, interference) and
+ * "The Geometry of Superposition" (dimensionality)
  */
 export function featureGeometry(directions: readonly ArrayLike<number>[]): FeatureGeometry {
   const dots = directions.map((w) => directions.map((v) => dot(w, v)));

@@ -78,5 +78,7 @@ test("vectors that are all alike are refused", () => {
       [1, 2],
       [1, 2],
     ]),
-  ).toThrowErrorMatchingInlineSnapshot();
+  ).toThrowErrorMatchingInlineSnapshot(
+    `[PatchClampError: frequencyShares: the 3 vectors are all alike, so they have no frequencies.]`,
+  );
 });

@@ -19,7 +19,7 @@ export interface FrequencyShare {
  * @param vectors - those of the numbers 0..p-1 in order, all of one length: [p][size]
  * @returns all frequencies with their shares, the strongest first; shares sum to 1
  * @throws PatchClampError `BAD_INPUT` when all vectors are alike, so that nothing varies
- * @source Nanda et al. 2023, "Progress measures for grokking via mechanistic interpretability", arXiv:2301.05217, section 4.1
+ * @source Nanda et al. 2023, "Progress measures for grokking via mechanistic interpretability", arXiv:2301.05217
  */
 export function frequencyShares(vectors: readonly ArrayLike<number>[]): FrequencyShare[] {
   if (vectors.every((x) => Array.from(x).join() === Array.from(vectors[0]!).join())) {

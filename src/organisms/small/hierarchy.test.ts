@@ -1,9 +1,13 @@
 import { expect, test } from "vitest";
 
 import { siblingsOf } from "../../worlds/small/index.ts";
+import { configure } from "../../runtime/index.ts";
 import { featureGeometry } from "./feature-geometry.ts";
 import { trainHierarchy } from "./hierarchy.ts";
 import type { TrainedHierarchy } from "./hierarchy.ts";
+
+// graphs this small run hardly faster on more threads
+configure({ threads: 1 });
 
 const seeds = [1, 2, 3];
 
@@ -47,6 +51,10 @@ test.each(seeds)(
 );
 
 test("refused options say what is wrong", async () => {
-  await expect(trainHierarchy({ hidden: 1.5 })).rejects.toThrowErrorMatchingInlineSnapshot();
-  await expect(trainHierarchy({ steps: 0 })).rejects.toThrowErrorMatchingInlineSnapshot();
+  await expect(trainHierarchy({ hidden: 1.5 })).rejects.toThrowErrorMatchingInlineSnapshot(
+    `[PatchClampError: trainHierarchy: hidden is 1.5, not an integer of at least 1.]`,
+  );
+  await expect(trainHierarchy({ steps: 0 })).rejects.toThrowErrorMatchingInlineSnapshot(
+    `[PatchClampError: trainHierarchy: steps is 0, not an integer of at least 1.]`,
+  );
 });

@@ -12,7 +12,7 @@ export interface TrainHierarchyOptions extends FeatureTreeOptions {
   seed?: number;
   /** Dimensions that the features share. Default 9, which is enough for the default tree and for no 12 features that know nothing of each other. */
   hidden?: number;
-  /** Default 1500. */
+  /** Updates, each with 256 rows. Default 1500. */
   steps?: number;
   signal?: AbortSignal;
 }
@@ -30,8 +30,8 @@ export interface TrainedHierarchy extends ToyModel {
  *
  * @throws PatchClampError what `featureTree` throws; `BAD_OPTION` when `hidden` or `steps` is no integer of at least 1; `ABORTED` when
  * the signal stops it
- * @source the model: Elhage et al. 2022, arXiv:2209.10652, section 2; the geometry: Park et al. 2024, "The Geometry of Categorical and
- * Hierarchical Concepts in Large Language Models", arXiv:2406.01506, section 4
+ * @source the model: Elhage et al. 2022, arXiv:2209.10652; the geometry: Park et al. 2024, "The Geometry of Categorical and
+ * Hierarchical Concepts in Large Language Models", arXiv:2406.01506
  */
 export async function trainHierarchy(
   options: TrainHierarchyOptions = {},

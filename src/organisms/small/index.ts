@@ -1,5 +1,6 @@
 // Small organisms: networks that train in seconds, with what is true of them.
 
+export { additionAccuracy, numberFrequencies, withFrequencies } from "./addition-measures.ts";
 export { featureGeometry } from "./feature-geometry.ts";
 export type { FeatureGeometry } from "./feature-geometry.ts";
 export { frequencyShares, onlyFrequencies } from "./fourier.ts";
@@ -11,12 +12,9 @@ export type { Head, HeadScores } from "./induction-heads.ts";
 export { induction, inductionOrganism, repeatedTexts, trainInduction } from "./induction.ts";
 export type { InductionOptions, TrainedInduction, TrainInductionOptions } from "./induction.ts";
 export {
-  additionAccuracy,
   modularAddition,
   modularAdditionOrganism,
-  numberFrequencies,
   trainModularAddition,
-  withFrequencies,
 } from "./modular-addition.ts";
 export type {
   ModularAdditionOptions,

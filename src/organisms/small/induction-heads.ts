@@ -27,7 +27,7 @@ export interface HeadScores extends Head {
  *
  * @param rows - token ids of one length, with repetitions
  * @returns one record a head, layer by layer
- * @source Olsson et al. 2022, "In-context Learning and Induction Heads", arXiv:2209.11895, appendix "Head activation evaluators"
+ * @source Olsson et al. 2022, "In-context Learning and Induction Heads", arXiv:2209.11895
  */
 export async function headScores(
   net: LanguageNetwork,

@@ -66,11 +66,11 @@ export function inductionOrganism(options: InductionOptions = {}): Organism<Lang
       tokens: ROWS * 40,
       learningRate: 3e-3,
       warmupSteps: 50,
-      weightDecay: 4,
+      weightDecay: 3,
       clip: 1,
       seed,
-      batch: (index) =>
-        textRows(repeatedTexts(new Rng(seed).split("batch").split(index), { count: ROWS })),
+      batch: (index, own) =>
+        textRows(repeatedTexts(new Rng(own).split("batch").split(index), { count: ROWS })),
       loss: (net, params, batch: TextRows) => answerLoss(net, params, batch),
     },
     skills: [

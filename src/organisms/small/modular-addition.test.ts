@@ -1,12 +1,17 @@
 import { beforeAll, describe, expect, test } from "vitest";
 
-import { trainModularAddition, additionAccuracy, withFrequencies } from "./modular-addition.ts";
+import { configure } from "../../runtime/index.ts";
+import { additionAccuracy, withFrequencies } from "./addition-measures.ts";
+import { trainModularAddition } from "./modular-addition.ts";
 import type { TrainedModularAddition } from "./modular-addition.ts";
 
-/** How many frequencies are few, of 15. */
-const FEW = 5;
+// graphs this small run hardly faster on more threads
+configure({ threads: 1 });
 
-describe.each([1, 2, 3])("a network that adds modulo 31 (seed %i)", (seed) => {
+/** How many frequencies are few, of 18. */
+const FEW = 6;
+
+describe.each([1, 2, 3])("a network that adds modulo 37 (seed %i)", (seed) => {
   let found: TrainedModularAddition;
   const strongest = (): number[] =>
     found.frequencies.slice(0, FEW).map(({ frequency }) => frequency);
@@ -17,8 +22,8 @@ describe.each([1, 2, 3])("a network that adds modulo 31 (seed %i)", (seed) => {
   };
 
   beforeAll(async () => {
-    found = await trainModularAddition({ seed, p: 31, trainShare: 0.7, width: 48, steps: 500 });
-  });
+    found = await trainModularAddition({ seed, p: 37, trainShare: 0.75, width: 48, steps: 400 });
+  }, 180_000);
 
   test("gives sums that it never saw, and those that it did", () => {
     expect(found.accuracy.train).toBe(1);
@@ -27,12 +32,12 @@ describe.each([1, 2, 3])("a network that adds modulo 31 (seed %i)", (seed) => {
 
   test("tells numbers apart by few frequencies", () => {
     const share = found.frequencies.slice(0, FEW).reduce((sum, own) => sum + own.share, 0);
-    expect(share).toBeGreaterThan(0.8);
+    expect(share).toBeGreaterThan(0.7);
   });
 
-  test("needs these and no others", async () => {
+  test("needs these and next to nothing of the others", async () => {
     const others = found.frequencies.slice(FEW).map(({ frequency }) => frequency);
-    expect(await accuracyWith(strongest())).toBeGreaterThan(0.95);
-    expect(await accuracyWith(others)).toBeLessThan(0.2);
+    expect(await accuracyWith(strongest())).toBeGreaterThan(0.9);
+    expect(await accuracyWith(others)).toBeLessThan(0.15);
   });
 });

@@ -14,7 +14,7 @@ export interface TrainSuperpositionOptions extends Partial<SparseFeaturesOptions
   features?: number;
   /** Dimensions that they share. Default 5. */
   hidden?: number;
-  /** Default 1000. */
+  /** Updates, each with 256 rows. Default 2000. */
   steps?: number;
   signal?: AbortSignal;
 }
@@ -32,12 +32,12 @@ export interface TrainedSuperposition extends ToyModel {
  *
  * @throws PatchClampError what `sparseFeatures` throws; `BAD_OPTION` when `hidden` or `steps` is no integer of at least 1; `ABORTED`
  * when the signal stops it
- * @source Elhage et al. 2022, "Toy Models of Superposition", arXiv:2209.10652, sections 2 and 3
+ * @source Elhage et al. 2022, "Toy Models of Superposition", arXiv:2209.10652, "Demonstrating Superposition"
  */
 export async function trainSuperposition(
   options: TrainSuperpositionOptions = {},
 ): Promise<TrainedSuperposition> {
-  const { seed = 0, features = 20, hidden = 5, steps = 1000, signal } = options;
+  const { seed = 0, features = 20, hidden = 5, steps = 2000, signal } = options;
   requireAtLeast("trainSuperposition", "hidden", hidden, 1);
   requireAtLeast("trainSuperposition", "steps", steps, 1);
   const world = sparseFeatures({ ...options, features });
@@ -47,7 +47,7 @@ export async function trainSuperposition(
     draw: (rng, rows) => sparseFeatureRows(rng, world, rows),
     seed,
     steps,
-    rows: 512,
+    rows: 256,
     learningRate: 0.01,
     signal,
   });

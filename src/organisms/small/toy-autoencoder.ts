@@ -31,7 +31,7 @@ type Params = {
  *
  * @param name - what errors and reports call it
  * @param params - weight W, [hidden, features], and bias b, [features]
- * @source Elhage et al. 2022, "Toy Models of Superposition", arXiv:2209.10652, section 2
+ * @source Elhage et al. 2022, "Toy Models of Superposition", arXiv:2209.10652, "Demonstrating Superposition"
  */
 export function toyAutoencoder(name: string, params: Params): FeatureNetwork {
   const [hidden, features] = params.weight.shape as [number, number];
