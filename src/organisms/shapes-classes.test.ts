@@ -13,17 +13,7 @@ const tiny: Record<string, Organism<VisionNetwork>> = {
     ...shapesCnn,
     config: { ...shapesCnn.config, patch_size: 4, hidden_sizes: [8, 8, 16], depths: [1, 1, 1] },
   },
-  vit: {
-    ...shapesVit,
-    config: {
-      ...shapesVit.config,
-      patch_size: 8,
-      hidden_size: 16,
-      intermediate_size: 32,
-      num_hidden_layers: 1,
-      num_attention_heads: 2,
-    },
-  },
+  vit: { ...shapesVit, config: { ...shapesVit.config, num_hidden_layers: 1 } },
 };
 
 /** The organism, to be trained on one small batch over and over. */
@@ -31,7 +21,7 @@ function onOneBatch(organism: Organism<VisionNetwork>): Organism<VisionNetwork> 
   const batch = labelledPictures(new Rng(1), 8);
   return {
     ...organism,
-    recipe: { ...organism.recipe, warmupSteps: 1, learningRate: 0.01, batch: () => batch },
+    recipe: { ...organism.recipe, warmupSteps: 1, learningRate: 0.003, batch: () => batch },
   };
 }
 
@@ -39,8 +29,7 @@ test.each(["cnn", "vit"])("a tiny %s learns eight pictures by heart", async (for
   const losses: number[] = [];
   for await (const { loss } of await trainOrganism(onOneBatch(tiny[form]!), { steps: 30 }))
     losses.push(loss);
-  expect(losses[0]).toBeGreaterThan(1.8);
-  expect(losses.at(-1)).toBeLessThan(1);
+  expect(losses.at(-1)).toBeLessThan(0.5 * losses[0]!);
 });
 
 test("a batch is a function of its number, and its labels are those of ten shapes", async () => {

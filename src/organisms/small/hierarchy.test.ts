@@ -7,7 +7,7 @@ import { trainHierarchy } from "./hierarchy.ts";
 import type { TrainedHierarchy } from "./hierarchy.ts";
 
 // graphs this small run hardly faster on more threads
-configure({ threads: 1 });
+await configure({ threads: 1 });
 
 const seeds = [1, 2, 3];
 

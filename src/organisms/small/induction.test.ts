@@ -8,7 +8,7 @@ import type { Head, HeadScores } from "./induction-heads.ts";
 import { repeatedTexts, trainInduction } from "./induction.ts";
 
 // graphs this small run hardly faster on more threads
-configure({ threads: 1 });
+await configure({ threads: 1 });
 
 const texts = repeatedTexts(new Rng(77), { count: 60, split: "heldOut" });
 

@@ -6,7 +6,7 @@ import { trainModularAddition } from "./modular-addition.ts";
 import type { TrainedModularAddition } from "./modular-addition.ts";
 
 // graphs this small run hardly faster on more threads
-configure({ threads: 1 });
+await configure({ threads: 1 });
 
 /** How many frequencies are few, of 18. */
 const FEW = 6;

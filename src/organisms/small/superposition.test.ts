@@ -5,7 +5,7 @@ import { featureGeometry } from "./feature-geometry.ts";
 import { trainSuperposition } from "./superposition.ts";
 
 // graphs this small run hardly faster on more threads
-configure({ threads: 1 });
+await configure({ threads: 1 });
 
 const seeds = [1, 2, 3];
 
