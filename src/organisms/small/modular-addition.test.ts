@@ -22,7 +22,7 @@ describe.each([1, 2, 3])("a network that adds modulo 37 (seed %i)", (seed) => {
   };
 
   beforeAll(async () => {
-    found = await trainModularAddition({ seed, p: 37, trainShare: 0.75, width: 48, steps: 400 });
+    found = await trainModularAddition({ seed, p: 37, trainShare: 0.75, width: 48, steps: 600 });
   }, 180_000);
 
   test("gives sums that it never saw, and those that it did", () => {
