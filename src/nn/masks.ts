@@ -47,9 +47,19 @@ export function paddedCausalBias(isReal: readonly (readonly boolean[])[]): Tenso
  * @returns [batch, 1, pos, pos]
  */
 export function packedCausalBias(segments: Tensor): Tensor {
+  return textBias(segments).add(causalBias(segments.shape[1]!));
+}
+
+/**
+ * The mask of attention both ways over rows in which several texts lie side by side: none sees another.
+ *
+ * @param segments - which text a position belongs to, int32, [batch, pos]
+ * @returns [batch, 1, pos, pos]
+ */
+export function textBias(segments: Tensor): Tensor {
   const queries = segments.unsqueeze(1).unsqueeze(-1);
   const keys = segments.unsqueeze(1).unsqueeze(1);
-  return queries.equal(keys).where(causalBias(segments.shape[1]!), NEVER);
+  return queries.equal(keys).where(0, NEVER);
 }
 
 /**

@@ -6,6 +6,17 @@ import type { Organism } from "./organism.ts";
 const loaders = {
   stories: async () => (await import("./stories.ts")).stories,
   language: async () => (await import("./language.ts")).language,
+  "language-gpt2": async () => (await import("./language-gpt2.ts")).languageGpt2,
+  "language-moe": async () => (await import("./language-moe.ts")).languageMoe,
+  "language-mamba": async () => (await import("./language-mamba.ts")).languageMamba,
+  "language-mamba2": async () => (await import("./language-mamba.ts")).languageMamba2,
+  "language-encoder": async () => (await import("./language-encoder.ts")).languageEncoder,
+  "language-seq2seq": async () => (await import("./language-seq2seq.ts")).languageSeq2Seq,
+  "language-trace": async () => (await import("./language-trace.ts")).languageTrace,
+  "shapes-cnn": async () => (await import("./shapes-cnn.ts")).shapesCnn,
+  "shapes-vit": async () => (await import("./shapes-vit.ts")).shapesVit,
+  "shapes-mae": async () => (await import("./shapes-mae.ts")).shapesMae,
+  "vision-language": async () => (await import("./vision-language.ts")).visionLanguage,
 } satisfies Record<string, () => Promise<Organism>>;
 
 /** The names of all organisms, as in `organism:NAME`. */

@@ -2,9 +2,9 @@
 
 import type { Tree } from "../core/tree.ts";
 import type { LanguageNetwork } from "../network/language.ts";
-import { causalBias, packedCausalBias } from "../nn/masks.ts";
 import { countedCrossEntropy, crossEntropy } from "../nn/index.ts";
 import type { LossResult } from "../nn/index.ts";
+import { causalBias, packedCausalBias } from "../nn/masks.ts";
 import { arange } from "../tensor/ops/creation.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 
@@ -34,14 +34,13 @@ export function nextTokenLoss(net: LanguageNetwork, params: Tree<Tensor>, tokens
   return crossEntropy(logits, tokens.slice({ axis: 1, start: 1 }));
 }
 
-/** Weighted mean nats of the next token over packed rows, in which no text sees another. */
-export function packedTokenLoss(
+/** Every site of a pass over packed rows without their last token, in which no text sees another. */
+export function packedSites(
   net: LanguageNetwork,
   params: Tree<Tensor>,
-  { tokens, positions, segments, weights }: PackedRows,
-): LossResult {
+  { tokens, positions, segments }: PackedRows,
+): Map<string, Tensor> {
   const read = (x: Tensor): Tensor => x.slice({ axis: 1, end: -1 });
-  const next = (x: Tensor): Tensor => x.slice({ axis: 1, start: 1 });
   const places = read(positions);
   const inputs = {
     tokens: read(tokens),
@@ -49,6 +48,14 @@ export function packedTokenLoss(
     keyPositions: places,
     mask: packedCausalBias(read(segments)),
   };
-  const logits = net.applyTap(inputs, {}, params).get("logits")!;
-  return countedCrossEntropy(logits, next(tokens), { weights: next(weights) });
+  return net.applyTap(inputs, {}, params);
+}
+
+/** Weighted mean nats of the next token over packed rows, from the logits of `packedSites`. */
+export function packedTokenLoss(
+  sites: ReadonlyMap<string, Tensor>,
+  { tokens, weights }: PackedRows,
+): LossResult {
+  const next = (x: Tensor): Tensor => x.slice({ axis: 1, start: 1 });
+  return countedCrossEntropy(sites.get("logits")!, next(tokens), { weights: next(weights) });
 }

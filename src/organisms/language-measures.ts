@@ -70,3 +70,12 @@ export const languageMeasureForms: readonly LanguageMeasure[] = [
 /** The measurements of a network that predicts the next token. */
 export const languageMeasures: readonly Skill<LanguageNetwork>[] =
   languageMeasureForms.map(languageMeasure);
+
+/** Measurements of a smaller network, which promises other shares: those that are named, each with its bar. */
+export function languageMeasuresWith(
+  bars: Readonly<Record<string, number>>,
+): readonly Skill<LanguageNetwork>[] {
+  return languageMeasureForms
+    .filter(({ name }) => Object.hasOwn(bars, name))
+    .map((form) => languageMeasure({ ...form, bar: bars[form.name]! }));
+}

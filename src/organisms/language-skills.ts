@@ -23,7 +23,7 @@ export interface LanguageMeasure {
 }
 
 /** Rows that are read or written at a time. */
-const ROWS = 50;
+export const ROWS = 50;
 
 /** Words that a judged answer may have. */
 const LONGEST_ANSWER = 40;
@@ -39,7 +39,7 @@ export function languageMeasure(form: LanguageMeasure): Skill<LanguageNetwork> {
     meaning: summary,
     bar: form.bar,
     measure: async (net, options) => {
-      const samples = drawn(form, options);
+      const samples = measuredSamples(form, options);
       const hits: boolean[] = [];
       for (let at = 0; at < samples.length; at += ROWS) {
         const rows = samples.slice(at, at + ROWS);
@@ -54,7 +54,8 @@ export function languageMeasure(form: LanguageMeasure): Skill<LanguageNetwork> {
   };
 }
 
-function drawn(
+/** The held-out texts that a measurement is of. */
+export function measuredSamples(
   { skill, knobs = {}, only = () => true }: LanguageMeasure,
   { seed, count }: MeasureOptions,
 ): LanguageSample[] {

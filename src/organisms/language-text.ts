@@ -6,8 +6,10 @@ import { tensor } from "../tensor/ops/creation.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { languageBatch, languageVocabulary } from "../worlds/index.ts";
 import type { LanguageBatchOptions } from "../worlds/index.ts";
+import type { LanguageNetwork } from "../network/language.ts";
+import { packedSites, packedTokenLoss } from "./decoder.ts";
 import type { PackedRows } from "./decoder.ts";
-import type { OrganismTokenizer } from "./organism.ts";
+import type { OrganismTokenizer, Recipe } from "./organism.ts";
 
 const specialTokens = ["<unk>", "<pad>", "<bos>", "<eos>"] as const;
 
@@ -52,5 +54,43 @@ export function languageRows(
     positions: rows(positions),
     segments: rows(segments),
     weights: rows(weights),
+  };
+}
+
+/** What the recipes of decoders of the language world differ in. */
+export interface LanguageRecipeOptions {
+  readonly seed: number;
+  readonly steps: number;
+  readonly learningRate: number;
+  /** Default: 16 rows of 128 tokens. */
+  readonly rows?: LanguageBatchOptions;
+  /**
+   * From which step on and until which every other batch is of texts in which much is copied. A network finds out late how to look
+   * for what came before when few texts reward it, and most skills wait for that. Default: 300 to 1300.
+   */
+  readonly copying?: { readonly from: number; readonly until: number };
+}
+
+/** What is drawn, each alike, where copying is learned. */
+const copyingSkills = ["repeats", "repeats", "repeats", "coloured-objects", "tables"];
+
+/** How decoders learn the language world: packed texts, in which answers count four times as much as what no truth decides. */
+export function languageRecipe(
+  options: LanguageRecipeOptions,
+): Recipe<LanguageNetwork, PackedRows> {
+  const { seed, steps, learningRate, rows = { batch: 16, pos: 128 } } = options;
+  const { from, until } = options.copying ?? { from: 300, until: 1300 };
+  const copies = { ...rows, skills: copyingSkills };
+  const isCopying = (index: number): boolean => index >= from && index < until && index % 2 === 1;
+  return {
+    steps,
+    tokens: rows.batch * rows.pos,
+    learningRate,
+    warmupSteps: 200,
+    weightDecay: 0.01,
+    clip: 1,
+    seed,
+    batch: (index, own) => languageRows(own, index, isCopying(index) ? copies : rows),
+    loss: (net, params, batch) => packedTokenLoss(packedSites(net, params, batch), batch),
   };
 }

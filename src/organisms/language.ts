@@ -1,18 +1,14 @@
 // The main organism: a small Llama that speaks the language world and has its twenty skills.
 
 import type { LanguageNetwork } from "../network/language.ts";
-import { packedTokenLoss } from "./decoder.ts";
+import { languageMeasures } from "./language-measures.ts";
 import {
   languageConfigIds,
-  languageRows,
+  languageRecipe,
   languageTokenizer,
   languageVocabSize,
 } from "./language-text.ts";
-import { languageMeasures } from "./language-measures.ts";
 import type { Organism } from "./organism.ts";
-
-const SEED = 11;
-const ROWS = { batch: 16, pos: 128 } as const;
 
 /** `organism:language`. */
 export const language: Organism<LanguageNetwork> = {
@@ -37,16 +33,11 @@ export const language: Organism<LanguageNetwork> = {
     ...languageConfigIds,
   },
   tokenizer: languageTokenizer,
-  recipe: {
+  recipe: languageRecipe({
+    seed: 11,
     steps: 8000,
-    tokens: ROWS.batch * ROWS.pos,
     learningRate: 3e-3,
-    warmupSteps: 200,
-    weightDecay: 0.01,
-    clip: 1,
-    seed: SEED,
-    batch: (index) => languageRows(SEED, index, ROWS),
-    loss: packedTokenLoss,
-  },
+    copying: { from: 4147, until: 5700 },
+  }),
   skills: languageMeasures,
 };

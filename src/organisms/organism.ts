@@ -39,6 +39,12 @@ export interface Skill<N extends OrganismNetwork = OrganismNetwork> {
   measure(net: N, options: MeasureOptions): Promise<number>;
 }
 
+/** What a recipe's loss knows besides parameters and batch. */
+export interface RecipeContext extends LossContext {
+  /** What the recipe's `extra` made, as trained so far; `{}` where it makes nothing. */
+  readonly extra: Tree<Tensor>;
+}
+
 /** How an organism is trained. Everything is a function of the seed. */
 export interface Recipe<
   N extends OrganismNetwork = OrganismNetwork,
@@ -54,12 +60,20 @@ export interface Recipe<
   /** Largest gradient norm. */
   readonly clip: number;
   readonly seed: number;
-  /** Batch number `index`; a function of the index alone. */
-  batch(index: number): B;
+  /** Batch number `index` of the run with that seed; a function of the two alone. */
+  batch(index: number, seed: number): B;
   /** Mean loss of a batch with given parameters. Traced. */
-  loss(net: N, params: Tree<Tensor>, batch: B, context: LossContext): Tensor | LossResult;
+  loss(net: N, params: Tree<Tensor>, batch: B, context: RecipeContext): Tensor | LossResult;
+  /** Parameters that are trained along and not kept, such as a decoder that is there to train its encoder. Default: none. */
+  extra?(rng: Rng): Tree<Tensor>;
+  /** Numbers of steps after which the network is kept as well, in `checkpoints/STEP`. Default: none. */
+  readonly moments?: readonly number[];
   /** A parameter before training, where it is not to be drawn as `freshTensor` does it. */
-  initial?(path: string, shape: readonly number[], rng: Rng): Tensor | undefined;
+  initial?(
+    path: string,
+    shape: readonly number[],
+    rng: Rng,
+  ): Tensor | undefined | Promise<Tensor | undefined>;
 }
 
 /** Text in and out. */

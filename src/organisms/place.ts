@@ -6,7 +6,7 @@ import { openSource } from "../checkpoints/load.ts";
 import { PatchClampError } from "../core/errors.ts";
 import type { Files } from "../core/files.ts";
 import { openFolder } from "../runtime/open-folder.ts";
-import { requireOrganism } from "./catalog.ts";
+import { organismNamed, requireOrganism } from "./catalog.ts";
 
 /** Options of `openPlace`. */
 export interface PlaceOptions {
@@ -25,15 +25,17 @@ export interface Place {
 /**
  * Finds what a place names. Nothing is read yet but, of a hub, what there is.
  *
- * @param place - `organism:NAME`; `hf:org/name` or `hf:org/name@revision`, with `:FILE.gguf` or `:FILE.onnx` behind it for one file of it; the
+ * @param place - `organism:NAME`, or `organism:NAME@STEP` for a moment of its training where those are kept; `hf:org/name` or `hf:org/name@revision`, with `:FILE.gguf` or `:FILE.onnx` behind it for one file of it; the
  * path of a GGUF or ONNX file; or a folder in Hugging Face layout (in a browser its URL)
  * @throws PatchClampError `UNKNOWN_NAME` when there is no such organism, and what `hubFiles` throws
  */
 export async function findPlace(place: string, options: PlaceOptions = {}): Promise<Place> {
   const { hub } = options;
-  const organism = /^organism:(.*)$/.exec(place)?.[1];
+  const [, organism, moment] = /^organism:([^@]*)(?:@(.*))?$/.exec(place) ?? [];
   if (organism !== undefined) {
-    return { files: { ...openFolder(organismFolder(organism)), name: place } };
+    const folder = organismFolder(organism);
+    const whole = moment === undefined ? folder : `${folder}/${await momentPath(organism, moment)}`;
+    return { files: { ...openFolder(whole), name: place } };
   }
   const [, repository, file] = /^hf:([^:]*)(?::(.*))?$/.exec(place) ?? [];
   if (repository !== undefined) {
@@ -77,4 +79,25 @@ export async function openPlace(
 export function organismFolder(name: string): string {
   requireOrganism("loadNetwork", name);
   return new URL(`../../organisms/${name}`, import.meta.url).href;
+}
+
+/** Where in an organism's folder the network lies that it was after `moment` steps. */
+async function momentPath(name: string, moment: string): Promise<string> {
+  const { recipe } = await organismNamed(name);
+  const { moments = [] } = recipe;
+  const step = moments.find((known) => String(known) === moment);
+  if (step !== undefined) return momentFolder(step);
+  throw new PatchClampError("UNKNOWN_NAME", {
+    where: "loadNetwork",
+    problem: `organism:${name} was not kept after "${moment}" steps.`,
+    fix:
+      moments.length === 0
+        ? `open it as organism:${name}.`
+        : `its moments are ${moments.join(", ")}.`,
+  });
+}
+
+/** The folder of a moment, in that of its organism. */
+export function momentFolder(step: number): string {
+  return `checkpoints/${step}`;
 }

@@ -126,13 +126,13 @@ export const stories: Organism<LanguageNetwork> = {
     weightDecay: 0.01,
     clip: 1,
     seed: SEED,
-    batch: (index) => ({ tokens: tokensOf(index) }),
+    batch: (index, seed) => ({ tokens: tokensOf(index, seed) }),
     loss: (net, params, { tokens }: { tokens: Tensor }) => nextTokenLoss(net, params, tokens),
   },
   skills: [giftSkill, patternSkill, moodSkill],
 };
 
-function tokensOf(index: number): Tensor {
-  const rng = new Rng(SEED).split("batch").split(index);
+function tokensOf(index: number, seed: number): Tensor {
+  const rng = new Rng(seed).split("batch").split(index);
   return tensor(storiesBatch(rng, ids, { batch: BATCH, pos: POS }), { shape: [BATCH, POS] });
 }

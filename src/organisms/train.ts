@@ -16,7 +16,7 @@ import { makeTokenizer } from "../checkpoints/tokenizer/tokenizer.ts";
 import { PatchClampError } from "../core/errors.ts";
 import { Rng } from "../core/rng.ts";
 import type { Tree } from "../core/tree.ts";
-import { treeOf } from "../core/tree.ts";
+import { leaves, treeOf } from "../core/tree.ts";
 import type { CheckpointStore, Optimiser, TrainProgress } from "../nn/index.ts";
 import { adamW, cosineDecay, normal, train, warmup } from "../nn/index.ts";
 import { ones, zeros } from "../tensor/ops/creation.ts";
@@ -27,6 +27,8 @@ import type { MeasureOptions, Organism, OrganismNetwork, Recipe } from "./organi
 export interface TrainOrganismOptions {
   /** Number of updates. Default: the recipe's. */
   steps?: number;
+  /** Of weights and batches. Default: the recipe's. */
+  seed?: number;
   /** Keeps the state, so that a run that was stopped goes on. Default: none. */
   store?: CheckpointStore;
   signal?: AbortSignal;
@@ -51,20 +53,20 @@ export async function trainOrganism(
   options: TrainOrganismOptions = {},
 ): Promise<OrganismTraining> {
   const { name, config, recipe } = organism;
-  const { steps = recipe.steps, store, signal, clock, evaluate } = options;
+  const { steps = recipe.steps, seed = recipe.seed, store, signal, clock, evaluate } = options;
   const family = await familyOf("organism", name, config);
   const network = (params: Tree<Tensor>): OrganismNetwork =>
     organismNetwork(organism, family, params);
-  const fresh = treeOf(
-    layoutOf(family, config).map((entry) => [entry.path, initial(entry, organism)]),
-  );
-  const untrained = network(fresh);
+  const fresh = await freshParams(organism, layoutOf(family, config), seed);
+  const untrained = network(separate(fresh).own);
   const run = train({
     params: fresh,
-    loss: (params: Tree<Tensor>, batch: Tree<Tensor>, context) =>
-      recipe.loss(untrained, params, batch, context),
-    batches: (index) => recipe.batch(index),
-    optimiser: optimiserOf(recipe, layoutOf(family, config)),
+    loss: (params: Trainee, batch: Tree<Tensor>, context) => {
+      const { own, extra } = separate(params);
+      return recipe.loss(untrained, own, batch, { ...context, extra });
+    },
+    batches: (index) => recipe.batch(index, seed),
+    optimiser: optimiserOf(recipe, fresh),
     schedule: warmup(
       cosineDecay({
         from: recipe.learningRate,
@@ -75,7 +77,7 @@ export async function trainOrganism(
     ),
     steps,
     clip: recipe.clip,
-    seed: recipe.seed,
+    seed,
     signal,
     clock,
     tokens: () => recipe.tokens,
@@ -85,12 +87,15 @@ export async function trainOrganism(
         ? undefined
         : {
             every: evaluate.every,
-            measure: (params: Tree<Tensor>) =>
-              measureSkills(organism, network(params), { seed: 1, count: evaluate.count }),
+            measure: (params: Trainee) =>
+              measureSkills(organism, network(separate(params).own), {
+                seed: 1,
+                count: evaluate.count,
+              }),
           },
   });
   return {
-    network: () => network(run.params),
+    network: () => network(separate(run.params).own),
     [Symbol.asyncIterator]: () => run[Symbol.asyncIterator](),
   };
 }
@@ -140,24 +145,45 @@ function organismNetwork(
   }
 }
 
+/** What is trained: a network's parameters, and beside them, as `extra`, what its recipe trains along. */
+type Trainee = Readonly<Record<string, Tree<Tensor>>>;
+
+function separate({ extra = {}, ...own }: Trainee): { own: Tree<Tensor>; extra: Tree<Tensor> } {
+  return { own, extra };
+}
+
+/** Everything before training. What checkpoints may lack is left out, unless the recipe says how it begins. */
+async function freshParams(
+  organism: Organism,
+  layout: readonly ParamEntry[],
+  seed: number,
+): Promise<Trainee> {
+  const { recipe } = organism;
+  const entries: [string, Tensor][] = [];
+  for (const entry of layout) {
+    const rng = new Rng(seed).split("weights").split(entry.path);
+    const own = await recipe.initial?.(entry.path, entry.shape, rng);
+    if (own !== undefined) entries.push([entry.path, own]);
+    else if (entry.isOptional !== true) entries.push([entry.path, initial(entry, organism, rng)]);
+  }
+  const extra = recipe.extra?.(new Rng(seed).split("extra"));
+  return { ...(treeOf(entries) as Trainee), ...(extra === undefined ? {} : { extra }) };
+}
+
 /** Gains and biases do not shrink; they are what has one axis. */
-function optimiserOf({ weightDecay }: Recipe, layout: readonly ParamEntry[]): Optimiser {
-  const groups = layout
-    .filter(({ shape }) => shape.length < 2)
-    .map(({ path }) => ({ match: path, weightDecay: 0 }));
+function optimiserOf({ weightDecay }: Recipe, params: Trainee): Optimiser {
+  const groups = leaves<Tensor>(params)
+    .filter(([, { shape }]) => shape.length < 2)
+    .map(([match]) => ({ match, weightDecay: 0 }));
   return adamW({ beta2: 0.98, weightDecay, groups });
 }
 
 /**
- * A fresh parameter: normal with deviation 0.02, smaller where a module writes to the residual stream, gains 1, biases 0; or what the
- * recipe says.
+ * A fresh parameter: normal with deviation 0.02, smaller where a module writes to the residual stream, gains 1, biases 0.
  *
  * @source Radford et al. 2019, "Language Models are Unsupervised Multitask Learners", section 2.3
  */
-function initial({ path, shape }: ParamEntry, { recipe, config }: Organism): Tensor {
-  const rng = new Rng(recipe.seed).split("weights").split(path);
-  const own = recipe.initial?.(path, shape, rng);
-  if (own !== undefined) return own;
+function initial({ path, shape }: ParamEntry, { config }: Organism, rng: Rng): Tensor {
   if (shape.length === 1) return path.endsWith(".weight") ? ones(shape) : zeros(shape);
   const writes = /\.attn\.o\.|\.mlp\.out\./.test(path);
   const layers = Number(config["num_hidden_layers"] ?? config["n_layer"] ?? 1);

@@ -9,6 +9,8 @@ const closingMarks = [".", ",", "!", "?", ";", ":"];
 export interface WordTokenizerOptions {
   /** Whether a text begins with `<bos>`. Default true. */
   readonly addBos?: boolean;
+  /** Whether it ends with `<eos>`. Default false. */
+  readonly addEos?: boolean;
 }
 
 /**
@@ -25,12 +27,14 @@ export function wordTokenizerJson(
   words: readonly string[],
   options: WordTokenizerOptions = {},
 ): Record<string, unknown> {
-  const { addBos = true } = options;
+  const { addBos = true, addEos = false } = options;
   const all: string[] = [...specialTokens, ...words];
   checkWords(words);
-  const bos = { id: "<bos>", ids: [all.indexOf("<bos>")], tokens: ["<bos>"] };
+  const special = (id: string): object => ({ id, ids: [all.indexOf(id)], tokens: [id] });
   const sequence = (id: "A" | "B"): object => ({ Sequence: { id, type_id: 0 } });
-  const start = addBos ? [{ SpecialToken: { id: "<bos>", type_id: 0 } }] : [];
+  const around = (id: string): object[] => [{ SpecialToken: { id, type_id: 0 } }];
+  const start = addBos ? around("<bos>") : [];
+  const end = addEos ? around("<eos>") : [];
   return {
     version: "1.0",
     truncation: null,
@@ -59,9 +63,12 @@ export function wordTokenizerJson(
     },
     post_processor: {
       type: "TemplateProcessing",
-      single: [...start, sequence("A")],
-      pair: [...start, sequence("A"), sequence("B")],
-      special_tokens: addBos ? { "<bos>": bos } : {},
+      single: [...start, sequence("A"), ...end],
+      pair: [...start, sequence("A"), sequence("B"), ...end],
+      special_tokens: {
+        ...(addBos ? { "<bos>": special("<bos>") } : {}),
+        ...(addEos ? { "<eos>": special("<eos>") } : {}),
+      },
     },
     decoder: {
       type: "Sequence",

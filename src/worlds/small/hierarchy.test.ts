@@ -28,7 +28,7 @@ test("a child is on only with its parent, and exclusive siblings never together"
   fc.assert(
     fc.property(trees, fc.nat(), (options, seed) => {
       const tree = featureTree(options);
-      for (const on of rowsOn(tree, { seed, rows: 50 })) {
+      for (const on of rowsOn(tree, { seed, rows: 20 })) {
         for (const i of on) {
           expect(featuresAbove(tree, i).filter((above) => !on.has(above))).toEqual([]);
           if (!tree.isExclusive) continue;
@@ -36,7 +36,7 @@ test("a child is on only with its parent, and exclusive siblings never together"
         }
       }
     }),
-    { seed: 1, numRuns: 50 },
+    { seed: 1, numRuns: 30 },
   );
 });
 
@@ -57,26 +57,26 @@ test("a tree has as many features as its levels ask for, parents before children
         );
       }
     }),
-    { seed: 2, numRuns: 50 },
+    { seed: 2, numRuns: 30 },
   );
 });
 
 test.each([true, false])(
   "features are on as often as the tree says (exclusive: %s)",
   (isExclusive) => {
-    const rows = 40_000;
+    const rows = 20_000;
     const tree = featureTree({ branching: [2, 3, 2], probability: 0.5, isExclusive });
     const all = rowsOn(tree, { seed: 4, rows });
     for (const { index, probability } of tree.features) {
       const share = all.filter((on) => on.has(index)).length / rows;
-      // four standard deviations of a share of 40,000 draws
+      // four standard deviations of a share of 20,000 draws
       expect(Math.abs(share - probability)).toBeLessThan(4 * Math.sqrt(0.25 / rows));
     }
   },
 );
 
 test("roots know nothing of each other", () => {
-  const rows = 40_000;
+  const rows = 20_000;
   const tree = featureTree({ branching: [2, 2], probability: 0.5 });
   const [first, second] = tree.features.flatMap(({ index, parent }) =>
     parent === undefined ? [index] : [],

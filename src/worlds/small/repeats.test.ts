@@ -11,7 +11,7 @@ const rows = Array.from({ length: 300 }, (_, seed) =>
 
 test("the first row stays what it is", () => {
   const { words, predictable } = repeatedWords(new Rng(1), { length: 9, period: 4 });
-  expect(words.join(" ")).toMatchInlineSnapshot();
+  expect(words.join(" ")).toMatchInlineSnapshot(`"Sara dog scarf boat Sara dog scarf boat Sara"`);
   expect(predictable).toEqual([5, 6, 7, 8]);
 });
 
@@ -56,8 +56,8 @@ test("short rows have short periods, so that something can be predicted in each"
 
 test("refused options say what is wrong", () => {
   const refused = (options: RepeatedWordsOptions) => () => repeatedWords(new Rng(1), options);
-  expect(refused({ length: 8 })).toThrowErrorMatchingInlineSnapshot();
-  expect(refused({ period: 21 })).toThrowErrorMatchingInlineSnapshot();
-  expect(refused({ length: 9, period: 8 })).toThrowErrorMatchingInlineSnapshot();
-  expect(refused({ split: "test" as never })).toThrowErrorMatchingInlineSnapshot();
+  expect(refused({ length: 8 })).toThrowErrorMatchingInlineSnapshot(`[PatchClampError: repeatedWords: length is 8, not an integer of at least 9.]`);
+  expect(refused({ period: 21 })).toThrowErrorMatchingInlineSnapshot(`[PatchClampError: repeatedWords: period is 21, not an integer from 4 to 20.]`);
+  expect(refused({ length: 9, period: 8 })).toThrowErrorMatchingInlineSnapshot(`[PatchClampError: repeatedWords: period is 8, not an integer from 4 to 7.]`);
+  expect(refused({ split: "test" as never })).toThrowErrorMatchingInlineSnapshot(`[PatchClampError: repeatedWords: split is "test", not one of "train", "heldOut".]`);
 });

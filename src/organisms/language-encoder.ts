@@ -1,0 +1,149 @@
+// The language world for a network that reads both ways: a BERT that fills in masked words.
+
+import { wordTokenizerConfig, wordTokenizerJson } from "../checkpoints/tokenizer/word-tokenizer.ts";
+import { Rng } from "../core/rng.ts";
+import type { EncoderNetwork } from "../network/encoder.ts";
+import { countedCrossEntropy } from "../nn/index.ts";
+import { textBias } from "../nn/masks.ts";
+import { tensor, zeros } from "../tensor/ops/creation.ts";
+import type { Tensor } from "../tensor/tensor.ts";
+import { languageBatch, languageVocabulary } from "../worlds/index.ts";
+import type { LanguageBatch } from "../worlds/index.ts";
+import { languageMeasureForms } from "./language-measures.ts";
+import { measuredSamples, ROWS } from "./language-skills.ts";
+import type { LanguageMeasure } from "./language-skills.ts";
+import { languageConfigIds, languageIds, languageVocabSize } from "./language-text.ts";
+import type { Organism, Skill } from "./organism.ts";
+
+const SEED = 16;
+const SIZE = { batch: 16, pos: 128 } as const;
+
+/** Stands for a word that is to be found. */
+const MASK = "<mask>";
+const maskId = languageVocabSize;
+
+/** How often an answer is masked, and any other word. */
+const [ANSWER_SHARE, WORD_SHARE] = [0.5, 0.12];
+
+/** Rows with holes in them, each [batch, pos]. */
+type MaskedRows = {
+  /** What is read, int32. */
+  readonly tokens: Tensor;
+  /** What was there, int32. */
+  readonly targets: Tensor;
+  /** Place of a token in its text, int32. */
+  readonly positions: Tensor;
+  /** Which text a token belongs to, int32. */
+  readonly segments: Tensor;
+  /** How much a hole counts; 0 at what is read, float32. */
+  readonly weights: Tensor;
+};
+
+/** `organism:language-encoder`. */
+export const languageEncoder: Organism<EncoderNetwork> = {
+  name: "language-encoder",
+  description: "A four-layer BERT that fills masked words of the language world in.",
+  config: {
+    architectures: ["BertForMaskedLM"],
+    model_type: "bert",
+    vocab_size: languageVocabSize + 1,
+    hidden_size: 128,
+    intermediate_size: 512,
+    num_hidden_layers: 4,
+    num_attention_heads: 4,
+    max_position_embeddings: 128,
+    type_vocab_size: 1,
+    hidden_act: "gelu",
+    layer_norm_eps: 1e-12,
+    tie_word_embeddings: true,
+    ...languageConfigIds,
+  },
+  tokenizer: {
+    json: wordTokenizerJson([...languageVocabulary, MASK], { addEos: true }),
+    config: { ...wordTokenizerConfig(), mask_token: MASK },
+  },
+  recipe: {
+    steps: 5000,
+    tokens: SIZE.batch * SIZE.pos,
+    learningRate: 2e-3,
+    warmupSteps: 300,
+    weightDecay: 0.01,
+    clip: 1,
+    seed: SEED,
+    batch: maskedRows,
+    loss: (net, params, { tokens, targets, positions, segments, weights }: MaskedRows) => {
+      const inputs = {
+        tokens,
+        positions,
+        types: zeros(tokens.shape, "int32"),
+        mask: textBias(segments),
+      };
+      const logits = net.applyTap(inputs, {}, params).get("logits")!;
+      return countedCrossEntropy(logits, targets, { weights });
+    },
+  },
+  // a mask tells how many words are missing, and grammar the rest, where answers are long or have many forms
+  skills: languageMeasureForms
+    .filter(({ name }) => !/personas|politeness|service|requests|walks|translation/.test(name))
+    .map(maskedMeasure),
+};
+
+/** Batch number `index` of the run with that seed. */
+function maskedRows(index: number, seed: number): MaskedRows {
+  const rng = new Rng(seed).split("batch").split(index);
+  const { tokens, positions, segments, weights } = languageBatch(rng, languageIds, SIZE);
+  const isHole = holes(rng, { tokens, positions, segments, weights });
+  const rows = (data: Int32Array | Float32Array): Tensor =>
+    tensor(data, { shape: [SIZE.batch, SIZE.pos] });
+  return {
+    tokens: rows(tokens.map((id, i) => (isHole[i] ? maskId : id))),
+    targets: rows(tokens),
+    positions: rows(positions),
+    segments: rows(segments),
+    weights: rows(weights.map((weight, i) => (isHole[i] ? weight : 0))),
+  };
+}
+
+/** Draws what is masked: answers as a whole, other words one by one. */
+function holes(rng: Rng, { tokens, positions, segments, weights }: LanguageBatch): boolean[] {
+  const isAnswer = (i: number): boolean => weights[i] === 1;
+  const isHole: boolean[] = [];
+  for (let i = 0; i < tokens.length; i++) {
+    const goesOn = isAnswer(i) && isAnswer(i - 1) && positions[i]! > 0;
+    if (goesOn) isHole.push(isHole[i - 1]!);
+    else if (segments[i] === 0 || weights[i] === 0) isHole.push(false);
+    else isHole.push(rng.uniform() < (isAnswer(i) ? ANSWER_SHARE : WORD_SHARE));
+  }
+  return isHole;
+}
+
+/** Makes a measurement of a skill: the last answer is masked, and every word of it must be likeliest where it stood. */
+function maskedMeasure(form: LanguageMeasure): Skill<EncoderNetwork> {
+  return {
+    name: form.name,
+    meaning: `Masked answers: ${form.name}; every word of the last answer is likeliest where it stood.`,
+    bar: form.bar,
+    measure: async (net, options) => {
+      const samples = measuredSamples(form, options);
+      const hits: boolean[] = [];
+      for (let at = 0; at < samples.length; at += ROWS) {
+        const rows = samples.slice(at, at + ROWS);
+        const texts = rows.map(({ text }) => net.tokenizer.encode(text));
+        const spans = rows.map(({ answers }) => answers.at(-1)!);
+        // word i is token i + 1, since <bos> stands before the first word
+        const isMasked = (row: number, i: number): boolean =>
+          i > spans[row]!.start && i <= spans[row]!.end;
+        const read = texts.map((ids, row) => ids.map((id, i) => (isMasked(row, i) ? maskId : id)));
+        const { logits } = net.trace(read);
+        const best = await logits.argmax({ axis: -1 }).numbers();
+        const pos = logits.shape[1]!;
+        hits.push(
+          ...texts.map((ids, row) =>
+            ids.every((id, i) => !isMasked(row, i) || best[row * pos + i] === id),
+          ),
+        );
+      }
+      return hits.filter(Boolean).length / hits.length;
+    },
+  };
+}

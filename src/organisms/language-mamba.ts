@@ -1,0 +1,102 @@
+// The language world in networks of state spaces: Mamba-1 and Mamba-2. Nothing hides one text of a row from the next, so they
+// learn to forget at `<bos>`.
+
+import type { Rng } from "../core/rng.ts";
+import type { LanguageNetwork } from "../network/language.ts";
+import { ones, tensor } from "../tensor/ops/creation.ts";
+import type { Tensor } from "../tensor/tensor.ts";
+import { sizeOf } from "../tensor/tensor.ts";
+import { languageMeasures } from "./language-measures.ts";
+import {
+  languageConfigIds,
+  languageRecipe,
+  languageTokenizer,
+  languageVocabSize,
+} from "./language-text.ts";
+import type { Organism } from "./organism.ts";
+
+const shared = {
+  vocab_size: languageVocabSize,
+  hidden_size: 128,
+  num_hidden_layers: 4,
+  state_size: 16,
+  expand: 2,
+  conv_kernel: 4,
+  layer_norm_epsilon: 1e-5,
+  use_bias: false,
+  use_conv_bias: true,
+  hidden_act: "silu",
+  tie_word_embeddings: true,
+  ...languageConfigIds,
+};
+
+/** `organism:language-mamba`. */
+export const languageMamba: Organism<LanguageNetwork> = {
+  name: "language-mamba",
+  description: "A four-layer Mamba-1 that speaks the language world without attention.",
+  config: {
+    architectures: ["MambaForCausalLM"],
+    model_type: "mamba",
+    ...shared,
+    time_step_rank: 8,
+  },
+  tokenizer: languageTokenizer,
+  recipe: {
+    ...languageRecipe({ seed: 14, steps: 4000, learningRate: 3e-3 }),
+    initial: initialStateSpace,
+  },
+  skills: languageMeasures,
+};
+
+/** `organism:language-mamba2`. */
+export const languageMamba2: Organism<LanguageNetwork> = {
+  name: "language-mamba2",
+  description:
+    "A four-layer Mamba-2 that speaks the language world: states by head, one rate each.",
+  config: {
+    architectures: ["Mamba2ForCausalLM"],
+    model_type: "mamba2",
+    ...shared,
+    num_heads: 8,
+    head_dim: 32,
+    n_groups: 1,
+    chunk_size: 64,
+  },
+  tokenizer: languageTokenizer,
+  recipe: {
+    ...languageRecipe({ seed: 15, steps: 4000, learningRate: 3e-3 }),
+    initial: initialStateSpace,
+  },
+  skills: languageMeasures,
+};
+
+/** Steps of time before training, spread evenly over this range of their logarithm. */
+const [FASTEST, SLOWEST] = [0.1, 0.001];
+
+/**
+ * What a state space remembers before training: rates 1, 2, 3 ... along the places of a state, and steps of time from 0.001 to 0.1.
+ *
+ * @source Gu & Dao 2023, arXiv:2312.00752, section 3.6; Dao & Gu 2024, arXiv:2405.21060, for one rate a head
+ */
+function initialStateSpace(path: string, shape: readonly number[], rng: Rng): Tensor | undefined {
+  const filled = (value: (i: number) => number): Tensor =>
+    tensor(
+      Float32Array.from({ length: sizeOf(shape) }, (_, i) => value(i)),
+      { shape },
+    );
+  if (path.endsWith(".logRates")) {
+    // [dState, dInner] in Mamba-1, [head] in Mamba-2
+    return shape.length === 2
+      ? filled((i) => Math.log(1 + Math.floor(i / shape[1]!)))
+      : filled(() => Math.log(1 + 15 * rng.uniform()));
+  }
+  if (/\.dtUp\.bias$|\.dtBias$/.test(path)) {
+    return filled(() => {
+      const dt = SLOWEST * (FASTEST / SLOWEST) ** rng.uniform();
+      return dt + Math.log(-Math.expm1(-dt)); // what softplus makes dt of
+    });
+  }
+  if (path.endsWith(".skip")) return ones(shape);
+  if (path.endsWith(".conv.weight")) return filled(() => rng.uniform() - 0.5);
+  return undefined;
+}
