@@ -28,6 +28,11 @@ test("a ratio above 1 means that ours is better", async () => {
   expect(await row(entry({ peer: side(1) }))).toMatchObject({ ratio: 0.5, holds: false });
 });
 
+test("of speeds, the larger is better", async () => {
+  const speed: Entry = { ...entry({ peer: side(8) }), unit: "tokens/s" };
+  expect(await row(speed)).toMatchObject({ ours: 2, peer: 8, ratio: 0.25, holds: false });
+});
+
 test("a bar below equality is met by a slower time", async () => {
   expect(await row(entry({ ours: side(1.1), peer: side(1) }, 1 / 1.11))).toMatchObject({
     holds: true,

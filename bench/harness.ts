@@ -32,10 +32,11 @@ export interface Contest {
 /** One line of a suite. */
 export interface Entry {
   readonly name: string;
-  readonly unit: "ms" | "lines" | "nats";
+  /** Of speeds, which end in `/s`, more is better; of everything else less. */
+  readonly unit: "ms" | "lines" | "nats" | "tokens/s";
   /** What is asked of ours, in words. */
   readonly bar: string;
-  /** The ratio, peer / ours, that meets the bar; null where it is only reported. */
+  /** The ratio that meets the bar; null where it is only reported. */
   readonly target: number | null;
   /** Largest difference allowed between the results of the sides, relative to the largest of the peer's. Default: 1e-3. */
   readonly tolerance?: number;
@@ -54,7 +55,7 @@ export interface Row {
   /** Median of the peer, or the bar itself; null when there is no peer here. */
   readonly peer: number | null;
   readonly peerName: string;
-  /** peer / ours: above 1, ours is better. */
+  /** peer / ours, and of speeds ours / peer: above 1, ours is better. */
   readonly ratio: number | null;
   readonly bar: string;
   readonly target: number | null;
@@ -147,7 +148,7 @@ function row(
   const [mine, theirs] = [summary(ours), summary(peer)];
   const difference = disagreement(ours.at(-1)?.result, peer.at(-1)?.result);
   const isSame = difference === undefined || difference <= tolerance;
-  const ratio = mine && theirs && isSame ? theirs.median / mine.median : null;
+  const ratio = mine && theirs && isSame ? advantage(unit, mine.median, theirs.median) : null;
   const notes = [
     contest.note,
     isSame
@@ -171,6 +172,11 @@ function row(
     ...contest.memory,
     ...(notes.length > 0 && { note: notes.join("; ") }),
   };
+}
+
+/** How many times better ours is than theirs. */
+function advantage(unit: Entry["unit"], ours: number, theirs: number): number {
+  return unit.endsWith("/s") ? ours / theirs : theirs / ours;
 }
 
 /** Median and quartiles; nothing of no samples. */

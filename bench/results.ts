@@ -40,7 +40,8 @@ export function printTable(suite: string, rows: readonly Row[]): void {
     table.toString(),
     ...notes,
   ];
-  const busiest = Math.max(0, ...rows.filter(({ unit }) => unit === "ms").map(({ load }) => load));
+  const timed = rows.filter(({ unit }) => unit === "ms" || unit.endsWith("/s"));
+  const busiest = Math.max(0, ...timed.map(({ load }) => load));
   if (busiest > BUSY) {
     lines.push(
       chalk.yellow(

@@ -25,6 +25,7 @@ const SUITES: Readonly<Record<string, () => Promise<Suite>>> = {
   generate: async () => (await import("./suites/generate.ts")).generate(),
   onnx: async () => (await import("./suites/onnx.ts")).onnx(),
   browser: async () => (await import("./suites/browser.ts")).browser(),
+  organisms: async () => (await import("./suites/organisms.ts")).organisms(),
   values: async () => (await import("./suites/values.ts")).values(),
 };
 

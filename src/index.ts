@@ -63,3 +63,9 @@ export {
   type LoadOnnxOptions,
 } from "./organisms/load-network.ts";
 export { organismNamed, organismNames } from "./organisms/catalog.ts";
+export {
+  trainOrganism,
+  type OrganismTraining,
+  type TrainOrganismOptions,
+} from "./organisms/train.ts";
+export type { Organism, OrganismNetwork } from "./organisms/organism.ts";

@@ -81,7 +81,8 @@ export async function firstLogits(folder: string): Promise<readonly number[]> {
     .slice(0, 8);
 }
 
-function tensorsOf(tree: unknown): Tensor[] {
+/** The tensors at the leaves of nested objects and arrays. */
+export function tensorsOf(tree: unknown): Tensor[] {
   if (tree instanceof Tensor) return [tree];
   return Object.values(tree as object).flatMap(tensorsOf);
 }

@@ -4,6 +4,7 @@ import { join } from "node:path";
 
 import { afterAll, beforeAll, expect, test } from "vitest";
 
+import { organismNames } from "../organisms/catalog.ts";
 import { cli } from "../../test/cli-host.ts";
 import { readSafetensors } from "../checkpoints/safetensors.ts";
 import { loadEncoder, openNetwork } from "../index.ts";
@@ -255,9 +256,10 @@ test("options after a subcommand belong to it", async () => {
   expect(JSON.parse(stdout)).toMatchObject({ error: { code: "UNKNOWN_NAME" } });
 });
 
-test("organisms --json lists organism:stories", async () => {
+test("organisms --json lists every organism by the name that opens it", async () => {
   const { stdout } = await cli("organisms", "--json");
-  expect(JSON.parse(stdout)).toMatchObject([{ name: "organism:stories" }]);
+  const names = (JSON.parse(stdout) as { name: string }[]).map(({ name }) => name);
+  expect(names).toEqual(organismNames.map((name) => `organism:${name}`));
 });
 
 test("generate --chat writes the prompt in the network's chat template", async () => {

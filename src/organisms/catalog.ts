@@ -1,6 +1,7 @@
 // Every organism by its name. Recipes and worlds are loaded when somebody asks for them.
 
 import { PatchClampError } from "../core/errors.ts";
+import { nearest } from "../core/text.ts";
 import type { Organism } from "./organism.ts";
 
 const loaders = {
@@ -47,6 +48,6 @@ export function requireOrganism(where: string, name: string): void {
   throw new PatchClampError("UNKNOWN_NAME", {
     where,
     problem: `there is no organism "${name}".`,
-    fix: `the organisms are ${organismNames.map((known) => `organism:${known}`).join(", ")}.`,
+    fix: `the nearest are ${nearest(name, organismNames).join(", ")}; \`patchclamp organisms\` lists all.`,
   });
 }

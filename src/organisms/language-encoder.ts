@@ -12,7 +12,12 @@ import type { LanguageBatch } from "../worlds/index.ts";
 import { languageMeasureForms } from "./language-measures.ts";
 import { measuredSamples, ROWS } from "./language-skills.ts";
 import type { LanguageMeasure } from "./language-skills.ts";
-import { languageConfigIds, languageIds, languageVocabSize } from "./language-text.ts";
+import {
+  languageConfigIds,
+  languageIds,
+  languageLimits,
+  languageVocabSize,
+} from "./language-text.ts";
 import type { Organism, Skill } from "./organism.ts";
 
 const SEED = 16;
@@ -86,6 +91,7 @@ export const languageEncoder: Organism<EncoderNetwork> = {
   skills: languageMeasureForms
     .filter(({ name }) => !/personas|politeness|service|requests|walks|translation/.test(name))
     .map(maskedMeasure),
+  limits: languageLimits,
 };
 
 /** Batch number `index` of the run with that seed. */

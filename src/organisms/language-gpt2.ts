@@ -4,6 +4,7 @@ import type { LanguageNetwork } from "../network/language.ts";
 import { languageMeasures } from "./language-measures.ts";
 import {
   languageConfigIds,
+  languageLimits,
   languageRecipe,
   languageTokenizer,
   languageVocabSize,
@@ -32,4 +33,5 @@ export const languageGpt2: Organism<LanguageNetwork> = {
   tokenizer: languageTokenizer,
   recipe: languageRecipe({ seed: 12, steps: 6000, learningRate: 3e-3 }),
   skills: languageMeasures,
+  limits: languageLimits,
 };

@@ -9,6 +9,7 @@ import { sizeOf } from "../tensor/tensor.ts";
 import { languageMeasures } from "./language-measures.ts";
 import {
   languageConfigIds,
+  languageLimits,
   languageRecipe,
   languageTokenizer,
   languageVocabSize,
@@ -46,6 +47,7 @@ export const languageMamba: Organism<LanguageNetwork> = {
     initial: initialStateSpace,
   },
   skills: languageMeasures,
+  limits: languageLimits,
 };
 
 /** `organism:language-mamba2`. */
@@ -68,6 +70,7 @@ export const languageMamba2: Organism<LanguageNetwork> = {
     initial: initialStateSpace,
   },
   skills: languageMeasures,
+  limits: languageLimits,
 };
 
 /** Steps of time before training, spread evenly over this range of their logarithm. */

@@ -7,6 +7,7 @@ import { packedSites, packedTokenLoss } from "./decoder.ts";
 import { languageMeasures } from "./language-measures.ts";
 import {
   languageConfigIds,
+  languageLimits,
   languageRecipe,
   languageTokenizer,
   languageVocabSize,
@@ -55,6 +56,7 @@ export const languageMoe: Organism<LanguageNetwork> = {
     },
   },
   skills: languageMeasures,
+  limits: languageLimits,
 };
 
 /**

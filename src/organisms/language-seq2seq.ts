@@ -12,7 +12,12 @@ import type { LanguageSample } from "../worlds/index.ts";
 import { languageMeasureForms } from "./language-measures.ts";
 import { measuredSamples, ROWS } from "./language-skills.ts";
 import type { LanguageMeasure } from "./language-skills.ts";
-import { languageConfigIds, languageIds, languageVocabSize } from "./language-text.ts";
+import {
+  languageConfigIds,
+  languageIds,
+  languageLimits,
+  languageVocabSize,
+} from "./language-text.ts";
 import type { Organism, Skill } from "./organism.ts";
 
 const SEED = 17;
@@ -96,6 +101,7 @@ export const languageSeq2Seq: Organism<Seq2SeqNetwork> = {
   skills: languageMeasureForms
     .filter(({ name }) => !/personas|politeness|service|requests|mood|walks|verbose/.test(name))
     .map(answerMeasure),
+  limits: languageLimits,
 };
 
 /** Batch number `index` of the run with that seed: a prompt is what stands before any one of a text's answers. */

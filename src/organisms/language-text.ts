@@ -4,7 +4,7 @@ import { wordTokenizerConfig, wordTokenizerJson } from "../checkpoints/tokenizer
 import { Rng } from "../core/rng.ts";
 import { tensor } from "../tensor/ops/creation.ts";
 import type { Tensor } from "../tensor/tensor.ts";
-import { languageBatch, languageVocabulary } from "../worlds/index.ts";
+import { languageBatch, languageVocabulary, LONGEST_TEXT } from "../worlds/index.ts";
 import type { LanguageBatchOptions } from "../worlds/index.ts";
 import type { LanguageNetwork } from "../network/language.ts";
 import { packedSites, packedTokenLoss } from "./decoder.ts";
@@ -38,6 +38,13 @@ export const languageTokenizer: OrganismTokenizer = {
   json: wordTokenizerJson(languageVocabulary),
   config: { ...wordTokenizerConfig(), chat_template: chatTemplate },
 };
+
+/** What no network of the language world can know. */
+export const languageLimits: readonly string[] = [
+  "It knows 96 people, 16 cities and 12 jobs; of anybody else it has learned to say that nothing is known.",
+  `It knows ${languageVocabulary.length} words, each of which is one token; any other is <unk>.`,
+  `It has read texts of at most ${LONGEST_TEXT} words.`,
+];
 
 /** Batch number `index` of packed texts. */
 export function languageRows(

@@ -4,6 +4,7 @@ import type { LanguageNetwork } from "../network/language.ts";
 import { languageMeasures } from "./language-measures.ts";
 import {
   languageConfigIds,
+  languageLimits,
   languageRecipe,
   languageTokenizer,
   languageVocabSize,
@@ -40,6 +41,7 @@ export const languageTrace: Organism<LanguageNetwork> = {
     moments: momentsUntil(STEPS),
   },
   skills: languageMeasures,
+  limits: languageLimits,
 };
 
 /** Forty numbers of steps, the first of which are close: 0, 1, 2, 4 ... 128, then by equal ratios to the end. */

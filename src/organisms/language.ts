@@ -4,6 +4,7 @@ import type { LanguageNetwork } from "../network/language.ts";
 import { languageMeasures } from "./language-measures.ts";
 import {
   languageConfigIds,
+  languageLimits,
   languageRecipe,
   languageTokenizer,
   languageVocabSize,
@@ -35,4 +36,5 @@ export const language: Organism<LanguageNetwork> = {
   tokenizer: languageTokenizer,
   recipe: languageRecipe({ seed: 11, steps: 14000, learningRate: 3e-3 }),
   skills: languageMeasures,
+  limits: languageLimits,
 };

@@ -130,6 +130,11 @@ export const stories: Organism<LanguageNetwork> = {
     loss: (net, params, { tokens }: { tokens: Tensor }) => nextTokenLoss(net, params, tokens),
   },
   skills: [giftSkill, patternSkill, moodSkill],
+  limits: [
+    "It knows the words of its world; any other is <unk>.",
+    "Texts end at 64 tokens.",
+    "No pair of names with object and place, and no pattern, is in both halves of its world.",
+  ],
 };
 
 function tokensOf(index: number, seed: number): Tensor {
