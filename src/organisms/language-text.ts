@@ -69,20 +69,20 @@ export interface LanguageRecipeOptions {
   readonly rows?: LanguageBatchOptions;
   /**
    * From which step on and until which every other batch is of texts in which much is copied. A network finds out late how to look
-   * for what came before when few texts reward it, and most skills wait for that. Default: 300 to 1300.
+   * for what came before when few texts reward it, and most skills wait for that. Default: 200 to 800.
    */
   readonly copying?: { readonly from: number; readonly until: number };
 }
 
 /** What is drawn, each alike, where copying is learned. */
-const copyingSkills = ["repeats", "repeats", "repeats", "coloured-objects", "tables"];
+const copyingSkills = ["repeats", "coloured-objects", "tables"];
 
 /** How decoders learn the language world: packed texts, in which answers count four times as much as what no truth decides. */
 export function languageRecipe(
   options: LanguageRecipeOptions,
 ): Recipe<LanguageNetwork, PackedRows> {
   const { seed, steps, learningRate, rows = { batch: 16, pos: 128 } } = options;
-  const { from, until } = options.copying ?? { from: 300, until: 1300 };
+  const { from, until } = options.copying ?? { from: 200, until: 800 };
   const copies = { ...rows, skills: copyingSkills };
   const isCopying = (index: number): boolean => index >= from && index < until && index % 2 === 1;
   return {

@@ -34,12 +34,7 @@ export const language: Organism<LanguageNetwork> = {
     ...languageConfigIds,
   },
   tokenizer: languageTokenizer,
-  recipe: languageRecipe({
-    seed: 11,
-    steps: 8000,
-    learningRate: 3e-3,
-    copying: { from: 4147, until: 5700 },
-  }),
+  recipe: languageRecipe({ seed: 11, steps: 10000, learningRate: 1e-3 }),
   skills: languageMeasures,
   limits: languageLimits,
 };

@@ -24,26 +24,26 @@ import { walks } from "./walks.ts";
 
 /** Skills with the share of all texts that each draws, in parts. Skills that take long to learn have more. */
 const shares: readonly (readonly [LanguageSkill, number])[] = [
-  [facts, 9],
+  [facts, 7],
   [unknownEntities, 5],
-  [twoHop, 10],
+  [twoHop, 12],
   [indirectObjects, 4],
-  [colouredObjects, 5],
+  [colouredObjects, 7],
   [repeats, 4],
-  [walks, 1],
+  [walks, 2],
   [inContextFunctions, 6],
   [translation, 5],
   [sentiment, 4],
-  [politeness, 3],
+  [politeness, 2],
   [personas, 4],
   [refusal, 4],
-  [arithmetic, 10],
+  [arithmetic, 6],
   [taxonomy, 6],
-  [rules, 8],
-  [tables, 6],
-  [service, 3],
-  [domains, 3],
-  [selfCorrection, 4],
+  [rules, 10],
+  [tables, 8],
+  [service, 2],
+  [domains, 2],
+  [selfCorrection, 6],
 ];
 
 /** Every skill of the language world. */

@@ -25,7 +25,7 @@ const entities = allDomains.flatMap((domain) => domain.entities);
 test("the texts of seeds 1 and 2 stay what they are", () => {
   expect([1, 2].map((seed) => toText(draw(seed).words))).toMatchInlineSnapshot(`
     [
-      "where is the turtle from? Gant. tell me the city with the cake: Canto. which town is the turtle from? Gant. where is the shell from? Brill.",
+      "where is the turtle from? Gant. tell me the city with the cake: Canto. which town is the crab from? Lund. where is the whale from? Osmo.",
       "by which city is the crab kept? Lund. people say that the rabbit is from Nyle. people say that the hedge is from Brill. which town is the sailor from? Farro.",
     ]
   `);

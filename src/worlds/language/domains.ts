@@ -172,8 +172,10 @@ interface Told {
   readonly template: DomainTemplate;
 }
 
-function drawSentence(rng: Rng, previous: string, isMixed: boolean): Told {
-  const { domain, entity } = rng.pick(entities.filter((one) => one.entity !== previous));
+/** Draws a sentence about something that no earlier one is about. */
+function drawSentence(rng: Rng, earlier: readonly Told[], isMixed: boolean): Told {
+  const fresh = entities.filter((one) => earlier.every((told) => told.entity !== one.entity));
+  const { domain, entity } = rng.pick(fresh);
   const own = [domain.states, domain.asks];
   const canShare = isMixed && domain.name !== boundDomain;
   return {
@@ -188,16 +190,16 @@ function drawSentence(rng: Rng, previous: string, isMixed: boolean): Told {
  * sentence, which is after none, belongs to both halves, and the second decides.
  */
 function drawSentences(rng: Rng, count: number, isMixed: boolean) {
-  const after = (previous: string) => {
-    const told = drawSentence(rng, previous, isMixed);
+  const after = (earlier: readonly Told[]) => {
+    const told = drawSentence(rng, earlier, isMixed);
+    const previous = earlier.at(-1)!.entity;
     return { ...told, key: `domains|${told.entity}|${told.template.name}|${previous}` };
   };
-  const first = drawSentence(rng, "", isMixed);
-  const second = after(first.entity);
+  const first = drawSentence(rng, [], isMixed);
+  const second = after([first]);
   const sentences = [first, second];
   while (sentences.length < count) {
-    const previous = sentences.at(-1)!.entity;
-    sentences.push(drawWithin(splitOf(second.key), () => after(previous)));
+    sentences.push(drawWithin(splitOf(second.key), () => after(sentences)));
   }
   return { sentences, key: second.key };
 }

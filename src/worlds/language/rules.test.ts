@@ -52,9 +52,9 @@ test("a text of each depth stays what it is", () => {
   const written = [1, 2, 3].map((depth) => toText(rules.draw(new Rng(depth), { depth }).words));
   expect(written).toMatchInlineSnapshot(`
     [
-      "if someone is fast then they are not old. if someone is rich then they are not strong. tall people are not sad. calm people are weak. Jack is calm. Hana is rich. is Jack sad? unknown. is Jack weak? true. is Hana strong? false.",
-      "if someone is happy then they are not calm. if someone is tall then they are fast. if someone is sad then they are happy. happy people are not kind. Anna is sad. is Anna happy? true. is Anna kind? false. is Anna calm? false.",
-      "quiet people are loud. tall people are not strong. if someone is slow then they are quiet. if someone is loud then they are not rich. Finn is quiet. Emil is tall. is Emil strong? false. is Finn rich? false. is Emil rich? unknown.",
+      "tall people are happy. if someone is quiet then they are not old. happy people are not kind. Rosa is quiet. Max is quiet. is Rosa tall? unknown. is Max old? false. is Rosa old? false.",
+      "if someone is brave then they are not calm. if someone is brave then they are clever. if someone is tall then they are kind. strong people are brave. Finn is strong. Ben is tall. is Ben strong? unknown. is Finn kind? unknown. is Finn calm? false.",
+      "clever people are loud. if someone is loud then they are slow. if someone is slow then they are not happy. kind people are not brave. Sam is loud. Hana is kind. is Sam slow? true. is Hana brave? false. is Hana happy? unknown.",
     ]
   `);
 });

@@ -9,9 +9,12 @@ import type { Knobs, LanguageSkill, Span, Text } from "./skill.ts";
 
 const split = (text: string): string[] => text.split(" ");
 
-const attributes = split(
-  "tall kind rich old young happy sad brave quiet loud strong weak clever slow fast calm",
-);
+/** Attributes; of two that are opposites a text speaks of one. */
+const opposites = split(
+  "tall kind rich old/young happy/sad brave quiet/loud strong/weak clever slow/fast calm",
+).map((word) => word.split("/"));
+
+const attributes = opposites.flat();
 
 /** Whoever is `given` is `follows`, or is not when the rule denies it. */
 export interface Rule {
@@ -115,7 +118,7 @@ function keyOf(scene: Scene, questions: readonly RuleQuestion[]): string {
  * middle or not at all.
  */
 function drawScene(rng: Rng, depth: number): Scene {
-  const fresh = rng.shuffle(attributes);
+  const fresh = rng.shuffle(opposites).map((either) => rng.pick(either));
   const take = (): string => fresh.pop()!;
   const count = depth === 3 ? 4 : 3 + rng.below(2);
 

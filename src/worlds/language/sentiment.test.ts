@@ -23,7 +23,7 @@ test("a story and a review of seed 2 stay what they are", () => {
   );
   expect(drawn).toMatchInlineSnapshot(`
     [
-      "Nora saw Otto near the library. She was unlucky. Nora hated her blue drum. Otto ate some beans. what a terrible day! She was sad and went home.",
+      "Nora saw Otto near the library. She was unlucky. Nora hated her blue drum. Otto brought some beans. what a terrible day! She was sad and went home.",
       "I ate the pears of Zoe. the pears tasted good. Zoe gave me fresh pears. there was a silver rabbit near the road. what a wonderful day! I laughed all the way home.",
     ]
   `);

@@ -52,8 +52,8 @@ const templates = (...texts: string[]): readonly Template[] => texts.map(toWords
 const fillers = templates(
   "the road was long .",
   "there was a {colour} {animal} near the road .",
-  "{other} ate some {food} .",
-  "then {other} went home .",
+  "{other} brought some {food} .",
+  "it was still early .",
 );
 
 const review = {

@@ -24,7 +24,7 @@ const list = (words: string): string[] => words.split(" ");
 const names = {
   brel: { korm: "dalf worg nibb tesk", plim: "sarn gulf hesp ruvo", dorv: "fenk lusk mabb toff" },
   quom: { zard: "bisp corl jeth wumm", snib: "garv kelt plon drus", yath: "hobb nurl skep tarb" },
-  stiv: { glet: "baxo corv dimp frell", murn: "huxa jorb kiff lomp", prax: "narg osk rimm sulf" },
+  stiv: { glet: "baxo corv dimp frell", murn: "huxa jorb kiff lomp", prax: "narg vosk rimm sulf" },
 };
 const letters = list("K R T");
 

@@ -30,8 +30,8 @@ test("the texts of seeds 1 and 2 stay what they are", () => {
   const [, one, two] = sample(3, { sentences: 2, direction: 2 });
   expect([toText(one!.words), toText(two!.words)]).toMatchInlineSnapshot(`
     [
-      "English: blue cats hid the blue drum. Veshti: zivo modrim mo dambo modrim li kashesh ka. Veshti: hastavo novrim li mekro piklim mo sekvesh ka. English: the new horse followed small goats.",
-      "English: the parrots will find a white cat. Veshti: arvu mo li zivo belvim trovesh. Veshti: zivo mo chonu mo volnesh ka. English: cats wanted cups.",
+      "Veshti: torgu chernim mo li chonu rudim li doresh ka. English: the black dogs brought the red cup. English: blue cats hid the blue drum. Veshti: zivo modrim mo dambo modrim li kashesh ka.",
+      "Veshti: zivo mo chonu mo volnesh ka. English: cats wanted cups. English: the parrots will find a white cat. Veshti: arvu mo li zivo belvim trovesh.",
     ]
   `);
 });

@@ -2,6 +2,7 @@
 // are millions of sentences, so a network has to translate: it cannot have seen them all.
 
 import type { Rng } from "../../core/rng.ts";
+import { drawWithin, splitOf } from "../split.ts";
 import { animals } from "./lexicon.ts";
 import {
   adjectives,
@@ -66,24 +67,34 @@ export const translation: LanguageSkill<TranslationLabel> = {
     },
   },
   draw: (rng, knobs) => {
-    const asked = Array.from({ length: knobs["sentences"]! }, () => ({
+    const last = { from: drawSource(rng, knobs["direction"]!), sentence: drawSentence(rng) };
+    const key = keyOf(last.sentence);
+    // no text of one half holds a sentence of the other
+    const drawOther = (): Sentence =>
+      drawWithin(splitOf(key), () => {
+        const sentence = drawSentence(rng);
+        return { sentence, key: keyOf(sentence) };
+      }).sentence;
+    const before = Array.from({ length: knobs["sentences"]! - 1 }, () => ({
       from: drawSource(rng, knobs["direction"]!),
-      sentence: drawSentence(rng),
+      sentence: drawOther(),
     }));
-    const untranslated = rng.uniform() < 1 / 8 ? [drawSentence(rng), drawSentence(rng)] : [];
-    const { words, translations } = write({ asked, untranslated });
-
-    const { from, sentence } = asked.at(-1)!;
-    const other = { from, sentence: exchange(rng, sentence) };
+    const untranslated = rng.uniform() < 1 / 8 ? [drawOther(), drawOther()] : [];
+    const { words, translations } = write({ asked: [...before, last], untranslated });
+    const other = { from: last.from, sentence: exchange(rng, last.sentence) };
     return {
       words,
       answers: translations.map(({ target }) => target),
       label: { translations, untranslated },
-      key: `translation|${english(sentence).join(" ")}`,
-      counterfactual: write({ asked: [...asked.slice(0, -1), other], untranslated }).words,
+      key,
+      counterfactual: write({ asked: [...before, other], untranslated }).words,
     };
   },
 };
+
+function keyOf(sentence: Sentence): string {
+  return `translation|${english(sentence).join(" ")}`;
+}
 
 function drawSource(rng: Rng, direction: number): Language {
   if (direction === 2) return rng.pick(["English", "Veshti"] as const);
