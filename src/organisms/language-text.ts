@@ -67,33 +67,52 @@ export interface LanguageRecipeOptions {
   readonly learningRate: number;
   /** Default: 16 rows of 128 tokens. */
   readonly rows?: LanguageBatchOptions;
-  /**
-   * From which step on and until which every other batch is of texts in which much is copied. A network finds out late how to look
-   * for what came before when few texts reward it, and most skills wait for that. Default: 200 to 800.
-   */
-  readonly copying?: { readonly from: number; readonly until: number };
+  /** What is taught before and beside the whole world, in order. Default: `copyingLessons`. */
+  readonly lessons?: readonly Lesson[];
 }
 
-/** What is drawn, each alike, where copying is learned. */
-const copyingSkills = ["repeats", "coloured-objects", "tables"];
+/** A stretch of training in which some skills are drawn apart, each alike. */
+export interface Lesson {
+  /** The first step that does not belong to it; it begins where the one before ends. */
+  readonly until: number;
+  readonly skills: readonly string[];
+  /** One batch in so many is of these skills, and the others of the whole world. */
+  readonly every: number;
+}
+
+const binding = ["repeats", "coloured-objects", "tables"];
+
+/**
+ * First to repeat, then to look things up in a text, then everything. Most skills look for what came before, and a network that has
+ * to find out from the whole world how that is done takes ten times as long.
+ */
+export const copyingLessons: readonly Lesson[] = [
+  { until: 250, skills: ["repeats"], every: 1 },
+  { until: 1000, skills: binding, every: 1 },
+  { until: 2500, skills: binding, every: 2 },
+];
 
 /** How decoders learn the language world: packed texts, in which answers count four times as much as what no truth decides. */
 export function languageRecipe(
   options: LanguageRecipeOptions,
 ): Recipe<LanguageNetwork, PackedRows> {
   const { seed, steps, learningRate, rows = { batch: 16, pos: 128 } } = options;
-  const { from, until } = options.copying ?? { from: 200, until: 800 };
-  const copies = { ...rows, skills: copyingSkills };
-  const isCopying = (index: number): boolean => index >= from && index < until && index % 2 === 1;
+  const { lessons = copyingLessons } = options;
+  const drawnAt = (index: number): LanguageBatchOptions => {
+    const lesson = lessons.find(({ until }) => index < until);
+    return lesson === undefined || index % lesson.every > 0
+      ? rows
+      : { ...rows, skills: lesson.skills };
+  };
   return {
     steps,
     tokens: rows.batch * rows.pos,
     learningRate,
-    warmupSteps: 200,
-    weightDecay: 0.01,
+    warmupSteps: 100,
+    weightDecay: 0.1,
     clip: 1,
     seed,
-    batch: (index, own) => languageRows(own, index, isCopying(index) ? copies : rows),
+    batch: (index, own) => languageRows(own, index, drawnAt(index)),
     loss: (net, params, batch) => packedTokenLoss(packedSites(net, params, batch), batch),
   };
 }
