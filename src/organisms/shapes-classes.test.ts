@@ -18,7 +18,7 @@ const tiny: Record<string, Organism<VisionNetwork>> = {
 
 /** The organism, to be trained on one small batch over and over. */
 function onOneBatch(organism: Organism<VisionNetwork>): Organism<VisionNetwork> {
-  const batch = labelledPictures(new Rng(1), 8);
+  const batch = labelledPictures(new Rng(1), 8, 0);
   return {
     ...organism,
     recipe: { ...organism.recipe, warmupSteps: 1, learningRate: 0.003, batch: () => batch },
@@ -42,12 +42,12 @@ test("a batch is a function of its number, and its labels are those of ten shape
   expect(first.pixels.shape).toEqual([batch, 3, 32, 32]);
   expect(await first.pixels.numbers()).toEqual(await again.pixels.numbers());
   expect(await first.pixels.numbers()).not.toEqual(await second.pixels.numbers());
-  const labels = new Set(await labelledPictures(new Rng(2), 80).labels.numbers());
+  const labels = new Set(await labelledPictures(new Rng(2), 80, 1).labels.numbers());
   expect([...labels].toSorted((a, b) => a - b)).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
 });
 
 test("pixels lie in -1..1 around the grey in the middle", async () => {
-  const pixels = Array.from(await labelledPictures(new Rng(3), 20).pixels.numbers());
+  const pixels = Array.from(await labelledPictures(new Rng(3), 20, 1).pixels.numbers());
   expect(Math.min(...pixels)).toBeGreaterThanOrEqual(-1);
   expect(Math.max(...pixels)).toBeLessThanOrEqual(1);
   const mean = pixels.reduce((sum, x) => sum + x, 0) / pixels.length;

@@ -17,16 +17,14 @@ import { shapesBatch } from "../worlds/index.ts";
 import type { Organism } from "./organism.ts";
 import { drawKnobs } from "./shapes-classes.ts";
 import { featureSkills } from "./shapes-features.ts";
+import { ACROSS, PATCH, PATCHES } from "./shapes-patches.ts";
 import { PICTURE_SIZE, picturesConfig } from "./shapes-pictures.ts";
 import { gridPlaces, lookingWeights } from "./shapes-weights.ts";
 
 const SEED = 23;
 const BATCH = 64;
 
-/** Side of a patch in pixels, patches along one side, and numbers in a patch. */
-const PATCH = 4;
-const ACROSS = PICTURE_SIZE / PATCH;
-const PATCHES = ACROSS ** 2;
+/** Numbers in a patch. */
 const VALUES = 3 * PATCH ** 2;
 
 /** How many patches of a picture the encoder sees. */
@@ -184,7 +182,7 @@ export function maskedPictures(
   const values = counts.map((own) => new Float32Array(batch * own * VALUES));
   const places = counts.map((own) => new Int32Array(batch * own));
   for (let row = 0; row < batch; row++) {
-    const { pixels } = shapesBatch(rng, { ...drawKnobs(rng), occlusion: 0, batch: 1 });
+    const { pixels } = shapesBatch(rng, { ...drawKnobs(rng, 0.5), occlusion: 0, batch: 1 });
     for (const [i, patch] of rng.permutation(PATCHES).entries()) {
       const part = i < count ? 0 : 1;
       const at = row * counts[part]! + i - part * count;

@@ -1,9 +1,18 @@
 // A vision transformer that tells shapes apart.
 
 import type { VisionNetwork } from "../network/vision.ts";
+import { crossEntropy } from "../nn/index.ts";
+import { shapeClasses } from "../worlds/index.ts";
 import type { Organism } from "./organism.ts";
 import { classifierRecipe, classifierSkills, shapeLabels } from "./shapes-classes.ts";
+import type { LabelledPictures } from "./shapes-classes.ts";
+import { freshReadout, PATCH, patchLoss } from "./shapes-patches.ts";
+import type { PatchReadout } from "./shapes-patches.ts";
 import { PICTURE_SIZE, picturesConfig } from "./shapes-pictures.ts";
+
+const WIDTH = 96;
+
+const recipe = classifierRecipe({ seed: 21, steps: 5000, batch: 32, learningRate: 1.5e-3 });
 
 /** `organism:shapes-vit`. */
 export const shapesVit: Organism<VisionNetwork> = {
@@ -14,10 +23,10 @@ export const shapesVit: Organism<VisionNetwork> = {
     architectures: ["ViTForImageClassification"],
     model_type: "vit",
     image_size: PICTURE_SIZE,
-    patch_size: 4,
+    patch_size: PATCH,
     num_channels: 3,
-    hidden_size: 96,
-    intermediate_size: 384,
+    hidden_size: WIDTH,
+    intermediate_size: 4 * WIDTH,
     num_hidden_layers: 4,
     num_attention_heads: 4,
     hidden_act: "gelu",
@@ -26,12 +35,16 @@ export const shapesVit: Organism<VisionNetwork> = {
     ...shapeLabels,
   },
   pictures: picturesConfig,
-  recipe: classifierRecipe({
-    seed: 21,
-    steps: 5000,
-    batch: 32,
-    learningRate: 2e-3,
-    weightDecay: 0.05,
-  }),
+  recipe: {
+    ...recipe,
+    // what the patches show is learned along, since it tells where to look
+    extra: (rng) => freshReadout(rng, WIDTH, shapeClasses.length),
+    loss: (net, params, { pixels, labels, patches }: LabelledPictures, { extra }) => {
+      const sites = net.applyTap({ pixels }, {}, params);
+      const hidden = sites.get("hidden")!.slice({ axis: 1, start: 1 });
+      const named = crossEntropy(sites.get("logits")!, labels);
+      return named.add(patchLoss(hidden, patches, extra as PatchReadout));
+    },
+  },
   skills: classifierSkills({ clear: 0.9, cluttered: 0.9, hidden: 0.9 }),
 };

@@ -4,7 +4,8 @@ import type { Rng } from "../core/rng.ts";
 import { tensor } from "../tensor/ops/creation.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { captionSample, questionKinds } from "../worlds/index.ts";
-import type { Drawing, MultipleOptions, Scene, ShapeAttribute } from "../worlds/index.ts";
+import type { MultipleOptions, Scene, ShapeAttribute } from "../worlds/index.ts";
+import { patchOwners, PATCHES } from "./shapes-patches.ts";
 import { channelsOf, PICTURE_SIZE, trainingPixels } from "./shapes-pictures.ts";
 import {
   askAbout,
@@ -13,11 +14,6 @@ import {
   everythingAbout,
 } from "./vision-language-questions.ts";
 import { IMAGE, seeingIds } from "./vision-language-text.ts";
-
-/** Side of a patch in pixels, patches along one side, and in all. */
-export const PATCH = 4;
-const ACROSS = PICTURE_SIZE / PATCH;
-const PATCHES = ACROSS ** 2;
 
 /** Tokens of a row: the start, a picture, and words. */
 export const POS = 128;
@@ -128,18 +124,4 @@ function append(
     segments.push(segment);
     weights.push(i < given.length ? 0 : 1);
   }
-}
-
-/** The object that most of each patch shows, by its index; -1 where it is less than a quarter. */
-function patchOwners({ mask, amodal }: Drawing): number[] {
-  return Array.from({ length: PATCHES }, (_, patch) => {
-    const corner = PATCH * (Math.floor(patch / ACROSS) * PICTURE_SIZE + (patch % ACROSS));
-    const counts = amodal.map(() => 0);
-    for (let i = 0; i < PATCH ** 2; i++) {
-      const owner = mask[corner + Math.floor(i / PATCH) * PICTURE_SIZE + (i % PATCH)]!;
-      if (owner > 0) counts[owner - 1]!++;
-    }
-    const most = Math.max(...counts);
-    return most < PATCH ** 2 / 4 ? -1 : counts.indexOf(most);
-  });
 }

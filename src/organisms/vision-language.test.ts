@@ -20,7 +20,7 @@ import { askAbout } from "./vision-language-questions.ts";
 import { POS, seenRows } from "./vision-language-rows.ts";
 import { isTrueCaption } from "./vision-language-skills.ts";
 import { IMAGE, seeingIds, seeingTokenizer } from "./vision-language-text.ts";
-import { inputsOf, languageParams, visionLanguage } from "./vision-language.ts";
+import { inputsOf, readParams, visionLanguage } from "./vision-language.ts";
 
 /** The organism with one narrow layer on either side, to be trained from nothing on one batch over and over. */
 function small(): Organism<VisionLanguageNetwork> {
@@ -169,9 +169,9 @@ test("the place of a picture is a token wherever it stands", () => {
   expect(ids).toHaveLength(9);
 });
 
-test("without organism:language, training it says what to do first", async () => {
-  await expect(languageParams(memoryFiles())).rejects.toThrowErrorMatchingInlineSnapshot(`
-    [PatchClampError: vision-language: it begins with the words of organism:language, which has no weights yet.
+test("without the organisms that it begins as, training it says what to do first", async () => {
+  await expect(readParams("language", memoryFiles())).rejects.toThrowErrorMatchingInlineSnapshot(`
+    [PatchClampError: vision-language: it begins with the weights of organism:language, which has none yet.
       fix: train organism:language first: \`patchclamp organisms train language\`.]
   `);
 });

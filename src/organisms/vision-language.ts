@@ -1,27 +1,28 @@
 // A network that looks at pictures of shapes and speaks about them: a small LLaVA (Liu et al. 2023, arXiv:2304.08485) whose words come
 // from organism:language.
 
-import { openNetwork } from "../checkpoints/load.ts";
 import { PatchClampError } from "../core/errors.ts";
 import type { Files } from "../core/files.ts";
 import { Rng } from "../core/rng.ts";
 import { leaves } from "../core/tree.ts";
 import type { VisionLanguageNetwork } from "../network/vision-language.ts";
-import { countedCrossEntropy, crossEntropy, kaimingNormal, normal } from "../nn/index.ts";
-import { linear } from "../nn/layers.ts";
+import { countedCrossEntropy, normal } from "../nn/index.ts";
 import { causalBias, NEVER } from "../nn/masks.ts";
 import { concat } from "../runtime/index.ts";
 import { openFolder } from "../runtime/open-folder.ts";
-import { zeros } from "../tensor/ops/creation.ts";
 import type { Tensor } from "../tensor/tensor.ts";
+import type { ShapeAttribute } from "../worlds/index.ts";
 import { language } from "./language.ts";
 import { languageConfigIds } from "./language-text.ts";
+import { openAny } from "./load-network.ts";
 import type { Organism } from "./organism.ts";
 import { organismFolder } from "./place.ts";
+import { freshReadout, PATCH, patchLoss } from "./shapes-patches.ts";
+import type { PatchReadout } from "./shapes-patches.ts";
 import { PICTURE_SIZE, picturesConfig } from "./shapes-pictures.ts";
 import { lookingWeights } from "./shapes-weights.ts";
 import { attributes, attributeValues } from "./vision-language-questions.ts";
-import { PATCH, POS, seenRows } from "./vision-language-rows.ts";
+import { POS, seenRows } from "./vision-language-rows.ts";
 import type { SeenRows } from "./vision-language-rows.ts";
 import { captionSkill, questionSkill } from "./vision-language-skills.ts";
 import { IMAGE, seeingIds, seeingTokenizer } from "./vision-language-text.ts";
@@ -29,6 +30,9 @@ import { IMAGE, seeingIds, seeingTokenizer } from "./vision-language-text.ts";
 const SEED = 24;
 const BATCH = 16;
 const WIDTH = 96;
+
+/** What reads patches out, which teaches the tower to look before words can. */
+type Readouts = Readonly<Record<ShapeAttribute, PatchReadout>>;
 
 /** How much it counts what the tower for pictures knows of every patch, beside the words. */
 const PATCH_SHARE = 0.3;
@@ -75,11 +79,7 @@ export const visionLanguage: Organism<VisionLanguageNetwork> = {
     batch: (index) => seenRows(new Rng(SEED).split("batch").split(index), BATCH),
     extra: (rng) =>
       Object.fromEntries(
-        attributes.map((attribute) => {
-          const classes = 1 + attributeValues[attribute].length;
-          const weight = kaimingNormal([classes, WIDTH], { seed: rng.word() });
-          return [attribute, { weight, bias: zeros([classes]) }];
-        }),
+        attributes.map((name) => [name, freshReadout(rng, WIDTH, attributeValues[name].length)]),
       ),
     loss: (net, params, rows: SeenRows, { extra }) => {
       const sites = net.applyTap(inputsOf(rows), {}, params);
@@ -87,7 +87,11 @@ export const visionLanguage: Organism<VisionLanguageNetwork> = {
       const { loss, count } = countedCrossEntropy(sites.get("logits")!, next(rows.tokens), {
         weights: next(rows.weights),
       });
-      const patches = patchLoss(sites.get("vision.features")!, rows.truths, extra as Readouts);
+      const features = sites.get("vision.features")!;
+      const patches = attributes
+        .map((name) => patchLoss(features, rows.truths[name], (extra as Readouts)[name]))
+        .reduce((sum, one) => sum.add(one))
+        .div(attributes.length);
       return {
         loss: loss.add(patches.mul(PATCH_SHARE)),
         count,
@@ -133,51 +137,63 @@ export function inputsOf({
   };
 }
 
-/** One linear layer for each attribute, which is trained along. */
-type Readouts = Readonly<
-  Record<keyof SeenRows["truths"], { readonly weight: Tensor; readonly bias: Tensor }>
->;
-
-/** Mean nats of what each patch shows, by features [batch, patch, dModel]: it teaches the tower to look before words could. */
-function patchLoss(features: Tensor, truths: SeenRows["truths"], readouts: Readouts): Tensor {
-  return attributes
-    .map((attribute) => crossEntropy(linear(features, readouts[attribute]), truths[attribute]))
-    .reduce((sum, loss) => sum.add(loss))
-    .div(attributes.length);
-}
-
-/** The language network begins as organism:language; the embeddings of words that this never knew follow behind its own. */
+/**
+ * Both halves begin as organisms: the tower for pictures as shapes-vit, and the language network as language, behind whose words' embeddings
+ * those of new words follow.
+ */
 async function initial(
   path: string,
   shape: readonly number[],
   rng: Rng,
 ): Promise<Tensor | undefined> {
-  const [, own] = /^text\.(.*)$/.exec(path) ?? [];
+  const [, half, own] = /^(vision|text)\.(.*)$/.exec(path) ?? [];
   if (own === undefined) return lookingWeights(path, shape, rng);
-  start ??= languageParams(openFolder(organismFolder(language.name)));
-  const known = (await start).get(own)!;
+  const name = half === "vision" ? "shapes-vit" : language.name;
+  const known = await knownParams(name);
+  if (half === "vision") return towerPart(known, own, shape);
+  const found = known.get(own)!;
   const [rows = 0, ...rest] = shape;
-  const more = rows - known.shape[0]!;
-  return more === 0
-    ? known
-    : concat([known, normal([more, ...rest], { seed: rng.word() })], { axis: 0 });
+  const more = rows - found.shape[0]!;
+  if (more === 0) return found;
+  return concat([found, normal([more, ...rest], { seed: rng.word() })], { axis: 0 });
 }
 
-let start: Promise<ReadonlyMap<string, Tensor>> | undefined;
+/** A parameter of CLIP's tower from those of a ViT, which has no norm before its blocks, but a bias in its patches. */
+function towerPart(
+  vit: ReadonlyMap<string, Tensor>,
+  path: string,
+  shape: readonly number[],
+): Tensor | undefined {
+  // nobody reads what the last norm gives
+  if (path.startsWith("lnFinal")) return undefined;
+  const found = vit.get(path)?.reshape(shape);
+  if (path !== "posEmbed") return found;
+  const bias = vit.get("patch.bias")!.unsqueeze(0);
+  const patches = found!.slice({ axis: 0, start: 1 }).add(bias);
+  return concat([found!.slice({ axis: 0, end: 1 }), patches], { axis: 0 });
+}
+
+const opened = new Map<string, Promise<ReadonlyMap<string, Tensor>>>();
+
+function knownParams(name: string): Promise<ReadonlyMap<string, Tensor>> {
+  const params = opened.get(name) ?? readParams(name, openFolder(organismFolder(name)));
+  opened.set(name, params);
+  return params;
+}
 
 /**
- * The parameters of organism:language by their paths.
+ * The parameters of an organism by their paths.
  *
  * @throws PatchClampError `BAD_FILE` when it has not been trained
  */
-export async function languageParams(files: Files): Promise<ReadonlyMap<string, Tensor>> {
+export async function readParams(name: string, files: Files): Promise<ReadonlyMap<string, Tensor>> {
   if (await files.exists("config.json")) {
-    const { params } = await openNetwork(files);
-    return new Map(leaves<Tensor>(params));
+    const { network } = await openAny(files);
+    return new Map(leaves<Tensor>(network.params));
   }
   throw new PatchClampError("BAD_FILE", {
     where: "vision-language",
-    problem: "it begins with the words of organism:language, which has no weights yet.",
-    fix: "train organism:language first: `patchclamp organisms train language`.",
+    problem: `it begins with the weights of organism:${name}, which has none yet.`,
+    fix: `train organism:${name} first: \`patchclamp organisms train ${name}\`.`,
   });
 }

@@ -47,7 +47,7 @@ export interface FeatureTree {
  * Describes a tree of features.
  *
  * @throws PatchClampError `BAD_OPTION` when a number is out of its range
- * @source Bussmann et al. 2025, "Learning Multi-Level Features with Matryoshka Sparse Autoencoders", arXiv:2503.17547, section 4.1;
+ * @source Bussmann et al. 2025, "Learning Multi-Level Features with Matryoshka Sparse Autoencoders", arXiv:2503.17547;
  * Chanin et al. 2024, "A is for Absorption", arXiv:2409.14507
  */
 export function featureTree(options: FeatureTreeOptions = {}): FeatureTree {

@@ -49,7 +49,7 @@ export interface ModularWorld {
  *
  * @throws PatchClampError `BAD_OPTION` when `p` is out of its range or, for division, no prime; when `operation` is none of
  * those listed; or when a half would be empty
- * @source Power et al. 2022, "Grokking", arXiv:2201.02177, appendix A.1.1; Nanda et al. 2023, arXiv:2301.05217, section 3
+ * @source Power et al. 2022, "Grokking", arXiv:2201.02177; Nanda et al. 2023, arXiv:2301.05217
  */
 export function modularWorld(options: ModularOptions): ModularWorld {
   const { p, operation = "add", trainShare = 0.3, seed = 0 } = options;

@@ -38,7 +38,7 @@ export interface SparseFeatures {
  * Describes a world of sparse features.
  *
  * @throws PatchClampError `BAD_OPTION` when a number is out of its range, or features cannot go in pairs
- * @source Elhage et al. 2022, "Toy Models of Superposition", arXiv:2209.10652, section 2
+ * @source Elhage et al. 2022, "Toy Models of Superposition", arXiv:2209.10652, "Demonstrating Superposition"
  */
 export function sparseFeatures(options: SparseFeaturesOptions): SparseFeatures {
   const { features, probability = 0.05, decay = 0.7, pairing = "independent" } = options;
@@ -68,7 +68,7 @@ function noPairs(problem: string): PatchClampError {
  * @param rng - advances; the same state gives the same rows
  * @param rows - how many
  * @returns [rows, features] in row-major order
- * @source Elhage et al. 2022, arXiv:2209.10652, sections 2 and 5 (pairs)
+ * @source Elhage et al. 2022, arXiv:2209.10652; pairs: its part on correlated features
  */
 export function sparseFeatureRows(rng: Rng, world: SparseFeatures, rows: number): Float32Array {
   const { features, probability, pairing } = world;
