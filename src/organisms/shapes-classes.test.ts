@@ -12,8 +12,13 @@ const tiny: Record<string, Organism<VisionNetwork>> = {
   cnn: {
     ...shapesCnn,
     config: { ...shapesCnn.config, patch_size: 4, hidden_sizes: [8, 8, 16], depths: [1, 1, 1] },
+    recipe: { ...shapesCnn.recipe, learningRate: 0.01 },
   },
-  vit: { ...shapesVit, config: { ...shapesVit.config, num_hidden_layers: 1 } },
+  vit: {
+    ...shapesVit,
+    config: { ...shapesVit.config, num_hidden_layers: 1 },
+    recipe: { ...shapesVit.recipe, learningRate: 0.003 },
+  },
 };
 
 /** The organism, to be trained on one small batch over and over. */
@@ -21,7 +26,7 @@ function onOneBatch(organism: Organism<VisionNetwork>): Organism<VisionNetwork> 
   const batch = labelledPictures(new Rng(1), 8, 0);
   return {
     ...organism,
-    recipe: { ...organism.recipe, warmupSteps: 1, learningRate: 0.003, batch: () => batch },
+    recipe: { ...organism.recipe, warmupSteps: 1, batch: () => batch },
   };
 }
 
