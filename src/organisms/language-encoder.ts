@@ -17,6 +17,7 @@ import {
   languageIds,
   languageLimits,
   languageVocabSize,
+  skillsAt,
 } from "./language-text.ts";
 import type { Organism, Skill } from "./organism.ts";
 
@@ -70,9 +71,9 @@ export const languageEncoder: Organism<EncoderNetwork> = {
   recipe: {
     steps: 5000,
     tokens: SIZE.batch * SIZE.pos,
-    learningRate: 2e-3,
-    warmupSteps: 300,
-    weightDecay: 0.01,
+    learningRate: 1e-3,
+    warmupSteps: 100,
+    weightDecay: 0.1,
     clip: 1,
     seed: SEED,
     batch: maskedRows,
@@ -97,7 +98,10 @@ export const languageEncoder: Organism<EncoderNetwork> = {
 /** Batch number `index` of the run with that seed. */
 function maskedRows(index: number, seed: number): MaskedRows {
   const rng = new Rng(seed).split("batch").split(index);
-  const { tokens, positions, segments, weights } = languageBatch(rng, languageIds, SIZE);
+  const { tokens, positions, segments, weights } = languageBatch(rng, languageIds, {
+    ...SIZE,
+    skills: skillsAt(index),
+  });
   const isHole = holes(rng, { tokens, positions, segments, weights });
   const rows = (data: Int32Array | Float32Array): Tensor =>
     tensor(data, { shape: [SIZE.batch, SIZE.pos] });

@@ -43,7 +43,7 @@ export const languageMamba: Organism<LanguageNetwork> = {
   },
   tokenizer: languageTokenizer,
   recipe: {
-    ...languageRecipe({ seed: 14, steps: 4000, learningRate: 3e-3 }),
+    ...languageRecipe({ seed: 14, steps: 4000, learningRate: 1.5e-3 }),
     initial: initialStateSpace,
   },
   skills: languageMeasures,
@@ -66,7 +66,7 @@ export const languageMamba2: Organism<LanguageNetwork> = {
   },
   tokenizer: languageTokenizer,
   recipe: {
-    ...languageRecipe({ seed: 15, steps: 4000, learningRate: 3e-3 }),
+    ...languageRecipe({ seed: 15, steps: 4000, learningRate: 1.5e-3 }),
     initial: initialStateSpace,
   },
   skills: languageMeasures,

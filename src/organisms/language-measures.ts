@@ -27,7 +27,13 @@ export const languageMeasureForms: readonly LanguageMeasure[] = [
     only: lastHaving("questions", "isKnown", false),
   },
   {
-    name: "two-hop facts",
+    name: "two-hop facts, thought out",
+    skill: "two-hop",
+    bar: 0.85,
+    only: lastHaving("questions", "isSpelled", true),
+  },
+  {
+    name: "two-hop facts, at once",
     skill: "two-hop",
     bar: 0.85,
     only: lastHaving("questions", "isSpelled", false),

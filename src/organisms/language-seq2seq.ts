@@ -17,6 +17,7 @@ import {
   languageIds,
   languageLimits,
   languageVocabSize,
+  skillsAt,
 } from "./language-text.ts";
 import type { Organism, Skill } from "./organism.ts";
 
@@ -75,9 +76,9 @@ export const languageSeq2Seq: Organism<Seq2SeqNetwork> = {
   recipe: {
     steps: 5000,
     tokens: BATCH * (PROMPT + ANSWER),
-    learningRate: 2e-3,
-    warmupSteps: 300,
-    weightDecay: 0.01,
+    learningRate: 1e-3,
+    warmupSteps: 100,
+    weightDecay: 0.1,
     clip: 1,
     seed: SEED,
     batch: pairs,
@@ -112,7 +113,7 @@ function pairs(index: number, seed: number): Pairs {
   const weights = new Float32Array(target.length);
   const isReal: boolean[][] = [];
   for (let row = 0; row < BATCH; row++) {
-    const { prompt, answer } = drawPair(rng);
+    const { prompt, answer } = drawPair(rng, skillsAt(index));
     source.set([...ids(prompt), languageConfigIds.eos_token_id], row * PROMPT);
     target.set([...ids(answer), languageConfigIds.eos_token_id], row * (ANSWER + 2) + 1);
     weights.fill(1, row * (ANSWER + 2) + 1, row * (ANSWER + 2) + answer.length + 2);
@@ -131,9 +132,11 @@ interface Pair {
   readonly answer: readonly string[];
 }
 
-function drawPair(rng: Rng): Pair {
+/** @param skills - one of which is drawn. Default: any of the world */
+function drawPair(rng: Rng, skills?: readonly string[]): Pair {
   for (;;) {
-    const { words, answers } = languageSample(rng);
+    const skill = skills && rng.pick(skills);
+    const { words, answers } = languageSample(rng, { skill });
     if (answers.length === 0) continue;
     const { start, end } = rng.pick(answers);
     if (start < PROMPT && end - start <= ANSWER)

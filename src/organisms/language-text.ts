@@ -86,24 +86,26 @@ const binding = ["repeats", "coloured-objects", "tables"];
  * First to repeat, then to look things up in a text, then everything. Most skills look for what came before, and a network that has
  * to find out from the whole world how that is done takes ten times as long.
  */
-export const copyingLessons: readonly Lesson[] = [
+const copyingLessons: readonly Lesson[] = [
   { until: 250, skills: ["repeats"], every: 1 },
   { until: 1000, skills: binding, every: 1 },
   { until: 2500, skills: binding, every: 2 },
 ];
 
+/** What is drawn in a step: names of skills, or undefined for the whole world. */
+export function skillsAt(
+  index: number,
+  lessons: readonly Lesson[] = copyingLessons,
+): readonly string[] | undefined {
+  const lesson = lessons.find(({ until }) => index < until);
+  return lesson === undefined || index % lesson.every > 0 ? undefined : lesson.skills;
+}
+
 /** How decoders learn the language world: packed texts, in which answers count four times as much as what no truth decides. */
 export function languageRecipe(
   options: LanguageRecipeOptions,
 ): Recipe<LanguageNetwork, PackedRows> {
-  const { seed, steps, learningRate, rows = { batch: 16, pos: 128 } } = options;
-  const { lessons = copyingLessons } = options;
-  const drawnAt = (index: number): LanguageBatchOptions => {
-    const lesson = lessons.find(({ until }) => index < until);
-    return lesson === undefined || index % lesson.every > 0
-      ? rows
-      : { ...rows, skills: lesson.skills };
-  };
+  const { seed, steps, learningRate, lessons, rows = { batch: 16, pos: 128 } } = options;
   return {
     steps,
     tokens: rows.batch * rows.pos,
@@ -112,7 +114,7 @@ export function languageRecipe(
     weightDecay: 0.1,
     clip: 1,
     seed,
-    batch: (index, own) => languageRows(own, index, drawnAt(index)),
+    batch: (index, own) => languageRows(own, index, { ...rows, skills: skillsAt(index, lessons) }),
     loss: (net, params, batch) => packedTokenLoss(packedSites(net, params, batch), batch),
   };
 }

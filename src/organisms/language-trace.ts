@@ -37,7 +37,13 @@ export const languageTrace: Organism<LanguageNetwork> = {
   },
   tokenizer: languageTokenizer,
   recipe: {
-    ...languageRecipe({ seed: 18, steps: STEPS, learningRate: 5e-3 }),
+    ...languageRecipe({
+      seed: 18,
+      steps: STEPS,
+      learningRate: 2e-3,
+      // nothing is taught before the rest, so that what is learned in what order shows, but so much is repeated that it is learned
+      lessons: [{ until: STEPS, skills: ["repeats"], every: 3 }],
+    }),
     moments: momentsUntil(STEPS),
   },
   skills: languageMeasures,
