@@ -13,11 +13,11 @@ import { languageMeasureForms } from "./language-measures.ts";
 import { measuredSamples, ROWS } from "./language-skills.ts";
 import type { LanguageMeasure } from "./language-skills.ts";
 import {
+  drawnAt,
   languageConfigIds,
   languageIds,
   languageLimits,
   languageVocabSize,
-  skillsAt,
 } from "./language-text.ts";
 import type { Organism, Skill } from "./organism.ts";
 
@@ -100,7 +100,7 @@ function maskedRows(index: number, seed: number): MaskedRows {
   const rng = new Rng(seed).split("batch").split(index);
   const { tokens, positions, segments, weights } = languageBatch(rng, languageIds, {
     ...SIZE,
-    skills: skillsAt(index),
+    ...drawnAt(index),
   });
   const isHole = holes(rng, { tokens, positions, segments, weights });
   const rows = (data: Int32Array | Float32Array): Tensor =>

@@ -41,6 +41,7 @@ export const languageMeasureForms: readonly LanguageMeasure[] = [
   { name: "indirect objects", skill: "indirect-objects", bar: 0.98 },
   { name: "coloured objects", skill: "coloured-objects", bar: 0.95 },
   { name: "repeated sequences", skill: "repeats", bar: 0.98, byWord: true },
+  { name: "recall", skill: "recall", bar: 0.95, byWord: true },
   { name: "in-context functions", skill: "functions", bar: 0.8 },
   { name: "translation", skill: "translation", bar: 0.95 },
   { name: "mood", skill: "sentiment", bar: 0.97, knobs: { calm: 0 } },

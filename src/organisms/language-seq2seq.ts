@@ -13,11 +13,11 @@ import { languageMeasureForms } from "./language-measures.ts";
 import { measuredSamples, ROWS } from "./language-skills.ts";
 import type { LanguageMeasure } from "./language-skills.ts";
 import {
+  drawnAt,
   languageConfigIds,
   languageIds,
   languageLimits,
   languageVocabSize,
-  skillsAt,
 } from "./language-text.ts";
 import type { Organism, Skill } from "./organism.ts";
 
@@ -113,7 +113,7 @@ function pairs(index: number, seed: number): Pairs {
   const weights = new Float32Array(target.length);
   const isReal: boolean[][] = [];
   for (let row = 0; row < BATCH; row++) {
-    const { prompt, answer } = drawPair(rng, skillsAt(index));
+    const { prompt, answer } = drawPair(rng, drawnAt(index).skills);
     source.set([...ids(prompt), languageConfigIds.eos_token_id], row * PROMPT);
     target.set([...ids(answer), languageConfigIds.eos_token_id], row * (ANSWER + 2) + 1);
     weights.fill(1, row * (ANSWER + 2) + 1, row * (ANSWER + 2) + answer.length + 2);

@@ -67,7 +67,7 @@ export interface LanguageRecipeOptions {
   readonly learningRate: number;
   /** Default: 16 rows of 128 tokens. */
   readonly rows?: LanguageBatchOptions;
-  /** What is taught before and beside the whole world, in order. Default: `copyingLessons`. */
+  /** What is taught before and beside the whole world, in order. Default: those by which most organisms begin. */
   readonly lessons?: readonly Lesson[];
 }
 
@@ -80,28 +80,33 @@ export interface Lesson {
   readonly every: number;
 }
 
-const binding = ["repeats", "coloured-objects", "tables"];
+const lookups = ["tables", "tables", "coloured-objects", "recall", "repeats"];
 
 /**
- * First to repeat, then to look things up in a text, then everything. Most skills look for what came before, and a network that has
- * to find out from the whole world how that is done takes ten times as long.
+ * First to repeat, then to tell what goes with a word, then to look things up, then everything. Each of these is learned in some
+ * hundred steps from what the one before left, when nothing else is drawn and only answers count, and in ten thousand it is not when
+ * the whole world is drawn from the start: what no truth decides, such as which words are listed, drowns the little that they teach.
  */
-const copyingLessons: readonly Lesson[] = [
-  { until: 250, skills: ["repeats"], every: 1 },
-  { until: 1000, skills: binding, every: 1 },
-  { until: 2500, skills: binding, every: 2 },
+const firstLessons: readonly Lesson[] = [
+  { until: 200, skills: ["repeats"], every: 1 },
+  { until: 500, skills: ["recall"], every: 1 },
+  { until: 700, skills: ["coloured-objects", "recall"], every: 1 },
+  { until: 1000, skills: lookups, every: 1 },
+  { until: 3000, skills: lookups, every: 2 },
 ];
 
-/** What is drawn in a step: names of skills, or undefined for the whole world. */
-export function skillsAt(
+/** What is drawn in a step: the whole world, or the skills of a lesson, of which only answers count. */
+export function drawnAt(
   index: number,
-  lessons: readonly Lesson[] = copyingLessons,
-): readonly string[] | undefined {
+  lessons: readonly Lesson[] = firstLessons,
+): Pick<LanguageBatchOptions, "skills" | "context"> {
   const lesson = lessons.find(({ until }) => index < until);
-  return lesson === undefined || index % lesson.every > 0 ? undefined : lesson.skills;
+  return lesson === undefined || index % lesson.every > 0
+    ? {}
+    : { skills: lesson.skills, context: 0 };
 }
 
-/** How decoders learn the language world: packed texts, in which answers count four times as much as what no truth decides. */
+/** How decoders learn the language world: packed texts, in which answers count ten times as much as what no truth decides. */
 export function languageRecipe(
   options: LanguageRecipeOptions,
 ): Recipe<LanguageNetwork, PackedRows> {
@@ -114,7 +119,7 @@ export function languageRecipe(
     weightDecay: 0.1,
     clip: 1,
     seed,
-    batch: (index, own) => languageRows(own, index, { ...rows, skills: skillsAt(index, lessons) }),
+    batch: (index, own) => languageRows(own, index, { ...rows, ...drawnAt(index, lessons) }),
     loss: (net, params, batch) => packedTokenLoss(packedSites(net, params, batch), batch),
   };
 }

@@ -54,8 +54,8 @@ function drawnFrom(seed: number, { split, skills }: Partial<LanguageBatchOptions
 function expectedWeights({ words, answers, slips = [] }: LanguageSample): number[] {
   const within = (spans: typeof answers, at: number): boolean =>
     spans.some(({ start, end }) => at >= start && at < end);
-  const inText = words.map((_, i) => (within(slips, i) ? 0 : within(answers, i) ? 1 : 0.25));
-  return [0, ...inText, 0.25];
+  const inText = words.map((_, i) => (within(slips, i) ? 0 : within(answers, i) ? 1 : 0.1));
+  return [0, ...inText, 0.1];
 }
 
 const sizes: LanguageBatchOptions[] = [

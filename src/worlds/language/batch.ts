@@ -17,6 +17,8 @@ export interface LanguageBatchOptions {
   split?: Split;
   /** Names of the skills that are drawn, each as often as any other; at least one. Default: all, by their shares. */
   skills?: readonly string[];
+  /** How much words count that no truth decides, from 0 to 1. Default 0.1. */
+  context?: number;
 }
 
 /** Rows of packed texts, each [batch, pos] in row-major order. */
@@ -27,12 +29,9 @@ export interface LanguageBatch {
   readonly positions: Int32Array;
   /** Which text of its row a token belongs to, from 1; 0 is padding. */
   readonly segments: Int32Array;
-  /** How much a token counts as something to predict: 1 in an answer, `CONTEXT_WEIGHT` in other text, 0 where nothing is to be learned. */
+  /** How much a token counts as something to predict: 1 in an answer, `context` in other text, 0 where nothing is to be learned. */
   readonly weights: Float32Array;
 }
-
-/** How much words count that no truth decides. */
-const CONTEXT_WEIGHT = 0.25;
 
 /** Longest text, in words, of the language world. */
 export const LONGEST_TEXT = 118;
@@ -45,7 +44,7 @@ const FILL = 0.98;
  *
  * @param rng - advances; the same state gives the same batch
  * @param ids - the token id of every word of `languageVocabulary`, and of `<bos>`, `<eos>` and `<pad>`
- * @throws PatchClampError `BAD_OPTION` when `batch` or `pos` is too small or no integer, or `skills` is empty; `UNKNOWN_NAME` for a
+ * @throws PatchClampError `BAD_OPTION` when `batch` or `pos` is too small or no integer, `context` is no share, or `skills` is empty; `UNKNOWN_NAME` for a
  * skill that there is not, or when a word has no id
  */
 export function languageBatch(
@@ -53,9 +52,15 @@ export function languageBatch(
   ids: ReadonlyMap<string, number>,
   options: LanguageBatchOptions,
 ): LanguageBatch {
-  const { batch, pos, split = "train", skills } = options;
+  const { batch, pos, split = "train", skills, context = 0.1 } = options;
   requireAtLeast("languageBatch", "batch", batch, 1);
   requireAtLeast("languageBatch", "pos", pos, LONGEST_TEXT + 3);
+  if (!(context >= 0 && context <= 1)) {
+    throw new PatchClampError("BAD_OPTION", {
+      where: "languageBatch",
+      problem: `context is ${context}, and must be a number from 0 to 1.`,
+    });
+  }
   if (skills?.length === 0) {
     throw new PatchClampError("BAD_OPTION", {
       where: "languageBatch",
@@ -69,7 +74,7 @@ export function languageBatch(
     texts.push(languageSample(rng, { split, ...skill }));
   }
   const rows = packed(texts, batch, pos);
-  return filled(rows, pos, (word) => idOf(ids, word));
+  return filled(rows, { pos, context, id: (word) => idOf(ids, word) });
 }
 
 /** Puts longer texts first, each into the first row that has room; a text that fits nowhere is left out. */
@@ -86,8 +91,7 @@ function packed(texts: readonly LanguageSample[], batch: number, pos: number): L
 
 function filled(
   rows: readonly LanguageSample[][],
-  pos: number,
-  id: (word: string) => number,
+  { pos, context, id }: { pos: number; context: number; id: (word: string) => number },
 ): LanguageBatch {
   const size = rows.length * pos;
   const tokens = new Int32Array(size).fill(id("<pad>"));
@@ -103,7 +107,7 @@ function filled(
         at,
       );
       segments.fill(i + 1, at, at + length);
-      weights.fill(CONTEXT_WEIGHT, at + 1, at + length); // nobody predicts where a text begins
+      weights.fill(context, at + 1, at + length); // nobody predicts where a text begins
       const first = at + 1;
       for (const { start, end } of answers) weights.fill(1, first + start, first + end);
       for (const { start, end } of slips) weights.fill(0, first + start, first + end);

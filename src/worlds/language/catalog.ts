@@ -8,6 +8,7 @@ import { inContextFunctions } from "./functions.ts";
 import { indirectObjects } from "./indirect-objects.ts";
 import { personas } from "./personas.ts";
 import { politeness } from "./politeness.ts";
+import { recall } from "./recall.ts";
 import { refusal } from "./refusal.ts";
 import { repeats } from "./repeats.ts";
 import { rules } from "./rules.ts";
@@ -29,7 +30,8 @@ const shares: readonly (readonly [LanguageSkill, number])[] = [
   [twoHop, 12],
   [indirectObjects, 4],
   [colouredObjects, 7],
-  [repeats, 4],
+  [repeats, 3],
+  [recall, 4],
   [walks, 2],
   [inContextFunctions, 6],
   [translation, 5],

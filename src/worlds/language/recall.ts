@@ -1,0 +1,104 @@
+// Recall: pairs of random words, and then one word of each pair after another, which the other one answers.
+
+import { listWords } from "./repeats.ts";
+import type { LanguageSkill, Span, Text } from "./skill.ts";
+
+/** One pair, and which of its words is asked about. */
+export interface RecalledPair {
+  readonly pair: readonly [string, string];
+  /** The first word is `forwards` given and the second one to be told, as an induction head does; `backwards` is the other way round. */
+  readonly way: "forwards" | "backwards";
+  /** Where the answer stands, in words from the beginning. */
+  readonly position: number;
+}
+
+/** What is true of a text. */
+export interface RecallLabel {
+  /** As they are listed. */
+  readonly pairs: readonly (readonly [string, string])[];
+  /** As they are asked about. */
+  readonly asked: readonly RecalledPair[];
+}
+
+const [between, asks, ends] = [",", "?", "."];
+
+/** Everything of a text but the pairs. */
+interface Plan {
+  /** Indices of pairs, as they are asked about. */
+  readonly order: readonly number[];
+  readonly ways: readonly RecalledPair["way"][];
+}
+
+function write(
+  pairs: readonly (readonly [string, string])[],
+  { order, ways }: Plan,
+): Pick<Text<RecallLabel>, "words" | "label"> {
+  const words = pairs.flatMap((pair, i) => [...(i === 0 ? [] : [between]), ...pair]);
+  words.push(ends);
+  const asked = order.map((index, i): RecalledPair => {
+    const [pair, way] = [pairs[index]!, ways[i]!];
+    const [given, answer] = way === "forwards" ? pair : pair.toReversed();
+    words.push(given!, asks, answer!, ends);
+    return { pair, way, position: words.length - 2 };
+  });
+  return { words, label: { pairs, asked } };
+}
+
+/**
+ * Associative recall with many queries, in both directions.
+ *
+ * @source Arora et al. 2023, "Zoology: Measuring and Improving Recall in Efficient Language Models", arXiv:2312.04927; theirs asks
+ * forwards only
+ */
+export const recall: LanguageSkill<RecallLabel> = {
+  name: "recall",
+  summary: "Tells which random word was paired with another one, the first or the second.",
+  vocabulary: [...listWords, between, asks, ends],
+  knobs: {
+    pairs: { meaning: "how many pairs are listed", least: 3, most: 12 },
+    backwards: {
+      meaning: "percent of the questions that give the second word",
+      least: 0,
+      most: 100,
+    },
+  },
+
+  draw: (rng, { pairs: count, backwards }): Text<RecallLabel> => {
+    const shuffled = rng.shuffle(listWords);
+    const pairs = Array.from({ length: count! }, (_, i): readonly [string, string] => [
+      shuffled[2 * i]!,
+      shuffled[2 * i + 1]!,
+    ]);
+    const plan: Plan = {
+      order: rng.shuffle(pairs.map((_, i) => i)),
+      ways: pairs.map(() => (100 * rng.uniform() < backwards! ? "backwards" : "forwards")),
+    };
+    const { words, label } = write(pairs, plan);
+    return {
+      words,
+      answers: label.asked.map(({ position }): Span => ({ start: position, end: position + 1 })),
+      label,
+      // in no order: a text and its counterfactual are in the same half
+      key: pairs.flat().toSorted().join(" "),
+      counterfactual: write(exchanged(pairs, plan), plan).words,
+    };
+  },
+};
+
+/** The pairs with the last answer and that of the first question exchanged, which the words asked about keep their places beside. */
+function exchanged(
+  pairs: readonly (readonly [string, string])[],
+  { order, ways }: Plan,
+): (readonly [string, string])[] {
+  const [first, last] = [order[0]!, order.at(-1)!];
+  const answerOf = (index: number, way: RecalledPair["way"]): string =>
+    pairs[index]![way === "forwards" ? 1 : 0];
+  const [firstAnswer, lastAnswer] = [answerOf(first, ways[0]!), answerOf(last, ways.at(-1)!)];
+  return pairs.map(
+    (pair) =>
+      pair.map((word) => {
+        if (word === firstAnswer) return lastAnswer;
+        return word === lastAnswer ? firstAnswer : word;
+      }) as unknown as readonly [string, string],
+  );
+}
