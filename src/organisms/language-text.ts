@@ -88,10 +88,10 @@ const lookups = ["tables", "tables", "coloured-objects", "recall", "repeats"];
  * the whole world is drawn from the start: what no truth decides, such as which words are listed, drowns the little that they teach.
  */
 const firstLessons: readonly Lesson[] = [
-  { until: 200, skills: ["repeats"], every: 1 },
-  { until: 500, skills: ["recall"], every: 1 },
-  { until: 700, skills: ["coloured-objects", "recall"], every: 1 },
-  { until: 1000, skills: lookups, every: 1 },
+  { until: 300, skills: ["repeats"], every: 1 },
+  { until: 620, skills: ["recall"], every: 1 },
+  { until: 800, skills: ["coloured-objects", "recall"], every: 1 },
+  { until: 1200, skills: lookups, every: 1 },
   { until: 3000, skills: lookups, every: 2 },
 ];
 

@@ -1,4 +1,4 @@
-// The main organism: a small Llama that speaks the language world and has its twenty skills.
+// The main organism: a small Llama that speaks the language world and has its twenty-one skills.
 
 import type { LanguageNetwork } from "../network/language.ts";
 import { languageMeasures } from "./language-measures.ts";
@@ -34,7 +34,7 @@ export const language: Organism<LanguageNetwork> = {
     ...languageConfigIds,
   },
   tokenizer: languageTokenizer,
-  recipe: languageRecipe({ seed: 11, steps: 8000, learningRate: 1e-3 }),
+  recipe: languageRecipe({ seed: 11, steps: 7500, learningRate: 1e-3 }),
   skills: languageMeasures,
   limits: languageLimits,
 };

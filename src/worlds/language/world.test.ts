@@ -56,7 +56,7 @@ test("each skill draws its share of the texts", () => {
   const far = languageSkills.filter(({ name }, i) => {
     const share = skillShares[i]! / parts;
     const found = drawn.filter((skill) => skill === name).length / count;
-    // four standard deviations: with 20 skills, 1 seed in 800 fails
+    // four standard deviations: with 21 skills, 1 seed in 800 fails
     return Math.abs(found - share) > 4 * Math.sqrt((share * (1 - share)) / count);
   });
   expect(far.map(({ name }) => name)).toEqual([]);

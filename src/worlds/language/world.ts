@@ -1,4 +1,4 @@
-// The language world: a small English-like language in which twenty skills live side by side. A text is drawn by one of
+// The language world: a small English-like language in which twenty-one skills live side by side. A text is drawn by one of
 // them, and carries what is true of it.
 
 import { PatchClampError } from "../../core/errors.ts";
