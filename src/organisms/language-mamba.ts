@@ -13,6 +13,7 @@ import {
   languageRecipe,
   languageTokenizer,
   languageVocabSize,
+  linearWeights,
 } from "./language-text.ts";
 import type { Organism } from "./organism.ts";
 
@@ -77,7 +78,7 @@ export const languageMamba2: Organism<LanguageNetwork> = {
 const [FASTEST, SLOWEST] = [0.1, 0.001];
 
 /**
- * What a state space remembers before training: rates 1, 2, 3 ... along the places of a state, and steps of time from 0.001 to 0.1.
+ * How a state space begins: matrices by the size of what they multiply, and what it remembers, rates 1, 2, 3 ... along the places of a state, and steps of time from 0.001 to 0.1.
  *
  * @source Gu & Dao 2023, arXiv:2312.00752, section 3.6; Dao & Gu 2024, arXiv:2405.21060, for one rate a head
  */
@@ -101,5 +102,5 @@ function initialStateSpace(path: string, shape: readonly number[], rng: Rng): Te
   }
   if (path.endsWith(".skip")) return ones(shape);
   if (path.endsWith(".conv.weight")) return filled(() => rng.uniform() - 0.5);
-  return undefined;
+  return linearWeights(path, shape, rng);
 }
