@@ -18,6 +18,7 @@ import {
   languageIds,
   languageLimits,
   languageVocabSize,
+  linearWeights,
 } from "./language-text.ts";
 import type { Organism, Skill } from "./organism.ts";
 
@@ -77,6 +78,7 @@ export const languageEncoder: Organism<EncoderNetwork> = {
     clip: 1,
     seed: SEED,
     batch: maskedRows,
+    initial: linearWeights,
     loss: (net, params, { tokens, targets, positions, segments, weights }: MaskedRows) => {
       const inputs = {
         tokens,

@@ -138,6 +138,6 @@ export function linearWeights(
   rng: Rng,
 ): Tensor | undefined {
   if (shape.length !== 2 || /embed/i.test(path)) return undefined;
-  const writes = /\.attn\.o\.|\.mlp\.out\./.test(path);
+  const writes = /\.(?:o|out)\.weight$/.test(path);
   return normal(shape, { seed: rng.word(), std: (writes ? 0.25 : 1) * shape[1]! ** -0.5 });
 }
