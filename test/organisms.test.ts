@@ -47,6 +47,8 @@ const awaited = [
   "language-encoder",
   "language-seq2seq",
   "language-trace",
+  "induction",
+  "modular-addition",
   "shapes-cnn",
   "shapes-vit",
   "shapes-mae",

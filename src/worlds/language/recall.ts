@@ -33,14 +33,17 @@ function write(
   pairs: readonly (readonly [string, string])[],
   { order, ways }: Plan,
 ): Pick<Text<RecallLabel>, "words" | "label"> {
-  const words = pairs.flatMap((pair, i) => [...(i === 0 ? [] : [between]), ...pair]);
-  words.push(ends);
-  const asked = order.map((index, i): RecalledPair => {
-    const [pair, way] = [pairs[index]!, ways[i]!];
+  const listed = [...pairs.flatMap((pair, i) => [...(i === 0 ? [] : [between]), ...pair]), ends];
+  const asked = order.map((index, i): RecalledPair => ({
+    pair: pairs[index]!,
+    way: ways[i]!,
+    position: listed.length + 4 * i + 2,
+  }));
+  const questions = asked.flatMap(({ pair, way }) => {
     const [given, answer] = way === "forwards" ? pair : pair.toReversed();
-    words.push(given!, asks, answer!, ends);
-    return { pair, way, position: words.length - 2 };
+    return [given, asks, answer, ends];
   });
+  const words = [...listed, ...questions];
   return { words, label: { pairs, asked } };
 }
 
