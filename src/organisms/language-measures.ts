@@ -29,12 +29,15 @@ export const languageMeasureForms: readonly LanguageMeasure[] = [
   {
     name: "two-hop facts, thought out",
     skill: "two-hop",
+    meaning:
+      "Says who or what lies between a person and the answer, and then the answer to a question that training never asked.",
     bar: 0.85,
     only: lastHaving("questions", "isSpelled", true),
   },
   {
     name: "two-hop facts, at once",
     skill: "two-hop",
+    meaning: "The same at once, without a word about what lies between.",
     bar: 0.85,
     only: lastHaving("questions", "isSpelled", false),
   },

@@ -12,6 +12,8 @@ export interface LanguageMeasure {
   readonly name: string;
   /** Its name in the world. */
   readonly skill: string;
+  /** What the card says it is. Default: what the skill does. */
+  readonly meaning?: string;
   readonly bar: number;
   readonly knobs?: Knobs;
   /** Only texts for which this holds are measured. Default: all. */
@@ -36,7 +38,7 @@ export function languageMeasure(form: LanguageMeasure): Skill<LanguageNetwork> {
   const skill = skillNamed(form.skill);
   return {
     name: form.name,
-    meaning: skill.summary,
+    meaning: form.meaning ?? skill.summary,
     bar: form.bar,
     measure: async (net, options) => {
       const samples = measuredSamples(form, options);
