@@ -47,8 +47,6 @@ const awaited = [
   "language-encoder",
   "language-seq2seq",
   "language-trace",
-  "induction",
-  "modular-addition",
   "shapes-cnn",
   "shapes-vit",
   "shapes-mae",

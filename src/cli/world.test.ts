@@ -105,15 +105,13 @@ test("--counterfactual shows the other text after each, and says where there is 
     ..."world sample rules --count 1 --seed 1 --counterfactual --answers".split(" "),
   );
   expect(stdout).toMatchInlineSnapshot(`
-    "if someone is clever then they are not calm. if someone is weak then they are
-    young. if someone is young then they are clever. if someone is quiet then they
-    are kind. Max is weak. Igor is young. is Igor clever? [true]. is Igor calm?
-    [false]. is Max clever? [true].
+    "calm people are happy. happy people are clever. if someone is kind then they are
+    young. slow people are not weak. Vera is calm. is Vera slow? [unknown]. is Vera
+    happy? [true]. is Vera clever? [true].
     counterfactual:
-    if someone is clever then they are not calm. if someone is weak then they are
-    young. if someone is young then they are clever. if someone is quiet then they
-    are kind. Max is kind. Igor is young. is Igor clever? true. is Igor calm? false.
-    is Max clever? [unknown].
+    calm people are happy. happy people are clever. if someone is kind then they are
+    young. slow people are not weak. Vera is weak. is Vera slow? unknown. is Vera
+    happy? unknown. is Vera clever? [unknown].
     "
   `);
   const walk = await cli(..."world sample walks --count 1 --counterfactual".split(" "));

@@ -24,7 +24,7 @@ test("every organism has a folder of its own", () => {
 test("an unknown organism is refused with those there are", async () => {
   await expect(loadNetwork("organism:unicorn")).rejects.toThrowErrorMatchingInlineSnapshot(`
     [PatchClampError: loadNetwork: there is no organism "unicorn".
-      fix: the nearest are language, stories, shapes-cnn; \`patchclamp organisms\` lists all.]
+      fix: the nearest are induction, language, stories; \`patchclamp organisms\` lists all.]
   `);
 });
 

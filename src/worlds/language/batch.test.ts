@@ -50,12 +50,15 @@ function drawnFrom(seed: number, { split, skills }: Partial<LanguageBatchOptions
   return new Map(samples.map((sample) => [`<bos> ${sample.words.join(" ")} <eos>`, sample]));
 }
 
+/** A tenth, in single precision. */
+const tenth = Math.fround(0.1);
+
 /** What each token of a text is worth: nobody predicts `<bos>`, and slips are not imitated. */
 function expectedWeights({ words, answers, slips = [] }: LanguageSample): number[] {
   const within = (spans: typeof answers, at: number): boolean =>
     spans.some(({ start, end }) => at >= start && at < end);
-  const inText = words.map((_, i) => (within(slips, i) ? 0 : within(answers, i) ? 1 : 0.1));
-  return [0, ...inText, 0.1];
+  const inText = words.map((_, i) => (within(slips, i) ? 0 : within(answers, i) ? 1 : tenth));
+  return [0, ...inText, tenth];
 }
 
 const sizes: LanguageBatchOptions[] = [
@@ -102,12 +105,13 @@ test("padding stands at the end of a row and is worth nothing", () => {
   }
 });
 
+// two in a hundred are left empty, and in short rows one of the longest texts may fit nowhere, which is six in a hundred of 2,048
 test.each([
-  { batch: 16, pos: 128 },
-  { batch: 8, pos: 256 },
-])("at most 6 % of $batch rows of $pos is padding", (size) => {
+  { batch: 16, pos: 128, most: 0.08 },
+  { batch: 8, pos: 256, most: 0.06 },
+])("at most $most of $batch rows of $pos is padding", ({ most, ...size }) => {
   for (let seed = 0; seed < 10; seed++) {
-    expect(paddingOf(languageBatch(new Rng(seed), ids, size))).toBeLessThan(0.06);
+    expect(paddingOf(languageBatch(new Rng(seed), ids, size))).toBeLessThan(most);
   }
 });
 

@@ -23,9 +23,9 @@ test("the texts of seed 1 stay what they are", () => {
   expect(samples(1, 4).map(({ skill, text }) => `${skill}: ${text}`)).toMatchInlineSnapshot(`
     [
       "repeats: dog Dora drum kite dog Dora drum kite",
-      "rules: if someone is calm then they are young. if someone is strong then they are not clever. young people are strong. if someone is tall then they are old. Hana is calm. Ada is strong. is Hana young? true. is Ada clever? false. is Hana clever? false.",
-      "sentiment: Sara gave me a red hat. Sam loved it. I loved the hat. is the review good or bad? good.",
-      "coloured-objects: at the beach Tomo saw a red lamp, a yellow ring and a brown flower. the colour of the flower is brown. what colour is the ring? yellow. what colour is the lamp? red.",
+      "rules: if someone is old then they are strong. happy people are kind. rich people are not calm. if someone is kind then they are rich. Sara is happy. Nora is old. is Sara kind? true. is Sara calm? false. is Nora calm? unknown.",
+      "personas: <system> you are a clown. <end> <user> do you like the bread? <end> <assistant> haha, I love to tickle with the bread. <end>",
+      "functions: brown kite ball: ball; green white basket: basket; goat blue sheep: sheep; bell scarf cup: cup; pencil horse whistle: whistle; golden turtle parrot: parrot.",
     ]
   `);
 });
@@ -131,7 +131,7 @@ test("contrasts are texts of a trait, with and without it", () => {
 test("a skill that there is not is refused, with those of the nearest names", () => {
   expect(() => languageSample(new Rng(1), { skill: "twohop" })).toThrowErrorMatchingInlineSnapshot(`
     [PatchClampError: languageSample: the language world has no skill "twohop".
-      fix: did you mean two-hop, tables, taxonomy? All skills: facts, unknown-entities, two-hop, indirect-objects, coloured-objects, repeats, walks, functions, translation, sentiment, politeness, personas, refusal, arithmetic, taxonomy, rules, tables, service, domains, self-correction.]
+      fix: did you mean two-hop, tables, taxonomy? All skills: facts, unknown-entities, two-hop, indirect-objects, coloured-objects, repeats, recall, walks, functions, translation, sentiment, politeness, personas, refusal, arithmetic, taxonomy, rules, tables, service, domains, self-correction.]
   `);
   expect(() => languageContrasts("twohop", new Rng(1), 1)).toThrow(/^languageContrasts: the .* no/);
   expect(() => skillNamed("twohop")).toThrow(/^skillNamed: the .* no/);
