@@ -78,7 +78,8 @@ export const languageMamba2: Organism<LanguageNetwork> = {
 const [FASTEST, SLOWEST] = [0.1, 0.001];
 
 /**
- * How a state space begins: matrices by the size of what they multiply, and what it remembers, rates 1, 2, 3 ... along the places of a state, and steps of time from 0.001 to 0.1.
+ * How a state space begins: rates 1, 2, 3 ... along the places of a state, steps of time from 0.001 to 0.1, and matrices by the size
+ * of what they multiply.
  *
  * @source Gu & Dao 2023, arXiv:2312.00752, section 3.6; Dao & Gu 2024, arXiv:2405.21060, for one rate a head
  */

@@ -112,8 +112,9 @@ function pairs(index: number, seed: number): Pairs {
   const target = new Int32Array(BATCH * (ANSWER + 2)).fill(languageConfigIds.pad_token_id);
   const weights = new Float32Array(target.length);
   const isReal: boolean[][] = [];
+  const { skills } = drawnAt(index);
   for (let row = 0; row < BATCH; row++) {
-    const { prompt, answer } = drawPair(rng, drawnAt(index).skills);
+    const { prompt, answer } = drawPair(rng, skills);
     source.set([...ids(prompt), languageConfigIds.eos_token_id], row * PROMPT);
     target.set([...ids(answer), languageConfigIds.eos_token_id], row * (ANSWER + 2) + 1);
     weights.fill(1, row * (ANSWER + 2) + 1, row * (ANSWER + 2) + answer.length + 2);

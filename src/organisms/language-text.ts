@@ -61,13 +61,14 @@ function languageRows(seed: number, index: number, options: LanguageBatchOptions
   };
 }
 
+/** Rows of a batch, and tokens of a row. */
+const SIZE = { batch: 16, pos: 128 } as const;
+
 /** What the recipes of decoders of the language world differ in. */
 export interface LanguageRecipeOptions {
   readonly seed: number;
   readonly steps: number;
   readonly learningRate: number;
-  /** Default: 16 rows of 128 tokens. */
-  readonly rows?: LanguageBatchOptions;
   /** What is taught before and beside the whole world, in order. Default: those by which most organisms begin. */
   readonly lessons?: readonly Lesson[];
 }
@@ -84,9 +85,8 @@ export interface Lesson {
 const lookups = ["tables", "tables", "coloured-objects", "recall", "repeats"];
 
 /**
- * First to repeat, then to tell what goes with a word, then to look things up, then everything. Each of these is learned in some
- * hundred steps from what the one before left, when nothing else is drawn and only answers count, and in ten thousand it is not when
- * the whole world is drawn from the start: what no truth decides, such as which words are listed, drowns the little that they teach.
+ * First to repeat, then to tell what goes with a word, then to look things up, then everything. Each takes up what the one before
+ * left. Only answers count, since what no truth decides, such as which words are listed, drowns the little that they teach.
  */
 const firstLessons: readonly Lesson[] = [
   { until: 250, skills: ["repeats"], every: 1 },
@@ -111,16 +111,16 @@ export function drawnAt(
 export function languageRecipe(
   options: LanguageRecipeOptions,
 ): Recipe<LanguageNetwork, PackedRows> {
-  const { seed, steps, learningRate, lessons, rows = { batch: 16, pos: 128 } } = options;
+  const { seed, steps, learningRate, lessons } = options;
   return {
     steps,
-    tokens: rows.batch * rows.pos,
+    tokens: SIZE.batch * SIZE.pos,
     learningRate,
     warmupSteps: 100,
     weightDecay: 0.1,
     clip: 1,
     seed,
-    batch: (index, own) => languageRows(own, index, { ...rows, ...drawnAt(index, lessons) }),
+    batch: (index, own) => languageRows(own, index, { ...SIZE, ...drawnAt(index, lessons) }),
     loss: (net, params, batch) => packedTokenLoss(packedSites(net, params, batch), batch),
     initial: linearWeights,
   };

@@ -37,7 +37,7 @@ test.each(["cnn", "vit"])("a tiny %s learns eight pictures by heart", async (for
   expect(losses.at(-1)).toBeLessThan(0.5 * losses[0]!);
 });
 
-test("a batch is a function of its number, and its labels are those of ten shapes", async () => {
+test("a batch is a function of its number and the seed, and its labels are those of ten shapes", async () => {
   const [first, again, second] = [0, 0, 1].map((index) => shapesVit.recipe.batch(index, 1)) as [
     ReturnType<typeof labelledPictures>,
     ReturnType<typeof labelledPictures>,
@@ -47,6 +47,8 @@ test("a batch is a function of its number, and its labels are those of ten shape
   expect(first.pixels.shape).toEqual([batch, 3, 32, 32]);
   expect(await first.pixels.numbers()).toEqual(await again.pixels.numbers());
   expect(await first.pixels.numbers()).not.toEqual(await second.pixels.numbers());
+  const other = shapesVit.recipe.batch(0, 2) as ReturnType<typeof labelledPictures>;
+  expect(await first.pixels.numbers()).not.toEqual(await other.pixels.numbers());
   const labels = new Set(await labelledPictures(new Rng(2), 80, 1).labels.numbers());
   expect([...labels].toSorted((a, b) => a - b)).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
 });

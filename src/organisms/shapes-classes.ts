@@ -50,9 +50,9 @@ export function classifierRecipe(
     weightDecay: 0.05,
     clip: 1,
     seed,
-    batch: (index) => {
+    batch: (index, own) => {
       const hardness = Math.min(1, (2 * index) / steps);
-      return labelledPictures(new Rng(seed).split("batch").split(index), batch, hardness);
+      return labelledPictures(new Rng(own).split("batch").split(index), batch, hardness);
     },
     loss: (net, params, { pixels, labels }) => {
       const logits = net.applyTap({ pixels }, {}, params).get("logits")!;

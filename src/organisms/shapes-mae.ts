@@ -82,8 +82,8 @@ export const shapesMae: Organism<VisionNetwork> = {
     weightDecay: 0.05,
     clip: 1,
     seed: SEED,
-    batch: (index) =>
-      maskedPictures(new Rng(SEED).split("batch").split(index), { batch: BATCH, seen: SEEN }),
+    batch: (index, own) =>
+      maskedPictures(new Rng(own).split("batch").split(index), { batch: BATCH, seen: SEEN }),
     initial: lookingWeights,
     extra: freshDecoder,
     loss: (net, params, { seen, seenAt, hidden, hiddenAt }: MaskedPictures, { extra }) => {

@@ -76,7 +76,7 @@ export const visionLanguage: Organism<VisionLanguageNetwork> = {
     weightDecay: 0.01,
     clip: 1,
     seed: SEED,
-    batch: (index) => seenRows(new Rng(SEED).split("batch").split(index), BATCH),
+    batch: (index, own) => seenRows(new Rng(own).split("batch").split(index), BATCH),
     extra: (rng) =>
       Object.fromEntries(
         attributes.map((name) => [name, freshReadout(rng, WIDTH, attributeValues[name].length)]),

@@ -162,3 +162,13 @@ test("an empty list of skills is refused", () => {
       fix: name a skill, or leave skills out to draw from all.]
   `);
 });
+
+test("words that no truth decides count as much as `context` says, which is a share", () => {
+  const weightsAt = (context: number): number[] =>
+    Array.from(languageBatch(new Rng(6), ids, { batch: 4, pos: 128, context }).weights);
+  expect(new Set(weightsAt(0))).toEqual(new Set([0, 1]));
+  expect(new Set(weightsAt(0.5))).toEqual(new Set([0, 0.5, 1]));
+  for (const context of [-0.1, 1.1, NaN]) {
+    expect(() => weightsAt(context)).toThrow(/context is .* must be a number from 0 to 1/);
+  }
+});

@@ -44,8 +44,8 @@ const FILL = 0.98;
  *
  * @param rng - advances; the same state gives the same batch
  * @param ids - the token id of every word of `languageVocabulary`, and of `<bos>`, `<eos>` and `<pad>`
- * @throws PatchClampError `BAD_OPTION` when `batch` or `pos` is too small or no integer, `context` is no share, or `skills` is empty; `UNKNOWN_NAME` for a
- * skill that there is not, or when a word has no id
+ * @throws PatchClampError `BAD_OPTION` when `batch` or `pos` is too small or no integer, `context` is not from 0 to 1, or `skills` is
+ * empty; `UNKNOWN_NAME` for a skill that there is not, or when a word has no id
  */
 export function languageBatch(
   rng: Rng,

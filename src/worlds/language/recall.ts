@@ -88,7 +88,7 @@ export const recall: LanguageSkill<RecallLabel> = {
   },
 };
 
-/** The pairs with the last answer and that of the first question exchanged, which the words asked about keep their places beside. */
+/** The pairs with the answers of the first and the last question exchanged. */
 function exchanged(
   pairs: readonly (readonly [string, string])[],
   { order, ways }: Plan,
@@ -97,11 +97,9 @@ function exchanged(
   const answerOf = (index: number, way: RecalledPair["way"]): string =>
     pairs[index]![way === "forwards" ? 1 : 0];
   const [firstAnswer, lastAnswer] = [answerOf(first, ways[0]!), answerOf(last, ways.at(-1)!)];
-  return pairs.map(
-    (pair) =>
-      pair.map((word) => {
-        if (word === firstAnswer) return lastAnswer;
-        return word === lastAnswer ? firstAnswer : word;
-      }) as unknown as readonly [string, string],
-  );
+  const other = (word: string): string => {
+    if (word === firstAnswer) return lastAnswer;
+    return word === lastAnswer ? firstAnswer : word;
+  };
+  return pairs.map(([one, two]) => [other(one), other(two)]);
 }
