@@ -3,6 +3,7 @@
 import type { LanguageNetwork } from "../network/language.ts";
 import { languageMeasure } from "./language-skills.ts";
 import type { LanguageMeasure } from "./language-skills.ts";
+import type { Table } from "../worlds/language/tables.ts";
 import type { Skill } from "./organism.ts";
 
 /** Texts whose label has a field of this value. */
@@ -69,12 +70,31 @@ export const languageMeasureForms: readonly LanguageMeasure[] = [
     only: lastHaving("problems", "style", "concise"),
   },
   { name: "taxonomy", skill: "taxonomy", bar: 0.9 },
-  { name: "rule chains", skill: "rules", bar: 0.9 },
-  { name: "tables", skill: "tables", bar: 0.9 },
+  {
+    name: "rule chains, thought out",
+    skill: "rules",
+    meaning:
+      "Writes down what follows about a person, step by step, and then whether something is true, false or unknown.",
+    bar: 0.9,
+    knobs: { spelled: 1 },
+  },
+  {
+    name: "rule chains, at once",
+    skill: "rules",
+    meaning: "Tells the same at once.",
+    bar: 0.9,
+    knobs: { spelled: 0 },
+  },
+  {
+    name: "tables",
+    skill: "tables",
+    bar: 0.9,
+    only: ({ label }) => (label as { table: Table }).table.columns.length > 2,
+  },
   { name: "grid walks", skill: "walks", bar: 0.8, knobs: { length: 112 } },
   { name: "service", skill: "service", bar: 0.95 },
   { name: "domains", skill: "domains", bar: 0.9 },
-  { name: "self-correction", skill: "self-correction", bar: 0.8 },
+  { name: "self-correction", skill: "self-correction", bar: 0.8, together: 2 },
 ];
 
 /** The measurements of a network that predicts the next token. */

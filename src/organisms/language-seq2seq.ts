@@ -8,7 +8,7 @@ import { causalBias, hiddenKeys } from "../nn/masks.ts";
 import { arange, tensor } from "../tensor/ops/creation.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { languageSample, languageVocabulary, toText } from "../worlds/index.ts";
-import type { LanguageSample } from "../worlds/index.ts";
+import type { DrawnSkill, LanguageSample } from "../worlds/index.ts";
 import { languageMeasureForms } from "./language-measures.ts";
 import { measuredSamples, ROWS } from "./language-skills.ts";
 import type { LanguageMeasure } from "./language-skills.ts";
@@ -134,10 +134,9 @@ interface Pair {
 }
 
 /** @param skills - one of which is drawn. Default: any of the world */
-function drawPair(rng: Rng, skills?: readonly string[]): Pair {
+function drawPair(rng: Rng, skills?: readonly DrawnSkill[]): Pair {
   for (;;) {
-    const skill = skills && rng.pick(skills);
-    const { words, answers } = languageSample(rng, { skill });
+    const { words, answers } = languageSample(rng, skills && rng.pick(skills));
     if (answers.length === 0) continue;
     const { start, end } = rng.pick(answers);
     if (start < PROMPT && end - start <= ANSWER)

@@ -6,7 +6,7 @@ import { normal } from "../nn/index.ts";
 import { tensor } from "../tensor/ops/creation.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { languageBatch, languageVocabulary, LONGEST_TEXT } from "../worlds/index.ts";
-import type { LanguageBatchOptions } from "../worlds/index.ts";
+import type { DrawnSkill, LanguageBatchOptions } from "../worlds/index.ts";
 import type { LanguageNetwork } from "../network/language.ts";
 import { packedSites, packedTokenLoss } from "./decoder.ts";
 import type { PackedRows } from "./decoder.ts";
@@ -61,8 +61,8 @@ function languageRows(seed: number, index: number, options: LanguageBatchOptions
   };
 }
 
-/** Rows of a batch, and tokens of a row. */
-const SIZE = { batch: 16, pos: 128 } as const;
+/** Rows of a batch, tokens of a row, and how much the words between answers count. */
+const SIZE = { batch: 16, pos: 128, context: 0.2 } as const;
 
 /** What the recipes of decoders of the language world differ in. */
 export interface LanguageRecipeOptions {
@@ -77,23 +77,36 @@ export interface LanguageRecipeOptions {
 export interface Lesson {
   /** The first step that does not belong to it; it begins where the one before ends. */
   readonly until: number;
-  readonly skills: readonly string[];
+  readonly skills: readonly DrawnSkill[];
   /** One batch in so many is of these skills, and the others of the whole world. */
   readonly every: number;
 }
 
-const lookups = ["tables", "tables", "coloured-objects", "recall", "repeats"];
+const [repeats, recall] = [{ skill: "repeats" }, { skill: "recall" }];
+
+/** What takes looking back: for what goes with a word, and then for what goes with that. */
+const lookups: readonly DrawnSkill[] = [
+  repeats,
+  recall,
+  { skill: "coloured-objects" },
+  { skill: "indirect-objects" },
+  { skill: "tables" },
+  { skill: "tables" },
+  { skill: "rules" },
+  { skill: "rules", knobs: { spelled: 1 } },
+];
 
 /**
- * First to repeat, then to tell what goes with a word, then to look things up, then everything. Each takes up what the one before
- * left. Only answers count, since what no truth decides, such as which words are listed, drowns the little that they teach.
+ * First to repeat, then to tell what goes with the word beside it, then with a word farther off, then to look things up, then
+ * everything. Each takes up what the one before left. Only answers count, since what no truth decides, such as which words are
+ * listed, drowns the little that they teach.
  */
 const firstLessons: readonly Lesson[] = [
-  { until: 250, skills: ["repeats"], every: 1 },
-  { until: 600, skills: ["recall"], every: 1 },
-  { until: 800, skills: ["coloured-objects", "recall"], every: 1 },
-  { until: 1200, skills: lookups, every: 1 },
-  { until: 3000, skills: lookups, every: 2 },
+  { until: 200, skills: [repeats], every: 1 },
+  { until: 400, skills: [{ ...recall, knobs: { apart: 0 } }], every: 1 },
+  { until: 700, skills: [recall], every: 1 },
+  { until: 1500, skills: lookups, every: 1 },
+  { until: 4000, skills: lookups, every: 2 },
 ];
 
 /** What is drawn in a step: the whole world, or the skills of a lesson, of which only answers count. */
@@ -107,7 +120,7 @@ export function drawnAt(
     : { skills: lesson.skills, context: 0 };
 }
 
-/** How decoders learn the language world: packed texts, in which answers count ten times as much as what no truth decides. */
+/** How decoders learn the language world: packed texts, in which answers count five times as much as what no truth decides. */
 export function languageRecipe(
   options: LanguageRecipeOptions,
 ): Recipe<LanguageNetwork, PackedRows> {

@@ -42,7 +42,7 @@ export const languageTrace: Organism<LanguageNetwork> = {
       steps: STEPS,
       learningRate: 2e-3,
       // nothing is taught before the rest, so that what is learned in what order shows, but so much is repeated that it is learned
-      lessons: [{ until: STEPS, skills: ["repeats"], every: 3 }],
+      lessons: [{ until: STEPS, skills: [{ skill: "repeats" }], every: 3 }],
     }),
     moments: momentsUntil(STEPS),
   },

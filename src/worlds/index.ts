@@ -1,5 +1,5 @@
 export { languageBatch, LONGEST_TEXT } from "./language/batch.ts";
-export type { LanguageBatch, LanguageBatchOptions } from "./language/batch.ts";
+export type { DrawnSkill, LanguageBatch, LanguageBatchOptions } from "./language/batch.ts";
 export { languageSkills } from "./language/catalog.ts";
 export type { Contrast, Knob, Knobs, LanguageSkill, Span, Text } from "./language/skill.ts";
 export {

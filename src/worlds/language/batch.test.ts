@@ -44,7 +44,7 @@ function drawnFrom(seed: number, { split, skills }: Partial<LanguageBatchOptions
   const samples = Array.from({ length: 150 }, () =>
     languageSample(rng, {
       ...(split && { split }),
-      ...(skills && { skill: rng.pick(skills) }),
+      ...(skills && rng.pick(skills)),
     }),
   );
   return new Map(samples.map((sample) => [`<bos> ${sample.words.join(" ")} <eos>`, sample]));
@@ -84,7 +84,11 @@ test.each(sizes)("rows of $batch x $pos hold whole texts, numbered from 1", (siz
 });
 
 test("positions count the tokens of each text, and weights are those of its answers and slips", () => {
-  const options = { batch: 16, pos: 128, skills: ["self-correction", "tables"] };
+  const options = {
+    batch: 16,
+    pos: 128,
+    skills: [{ skill: "self-correction" }, { skill: "tables" }],
+  };
   const drawn = drawnFrom(2, options);
   const rows = rowsOf(languageBatch(new Rng(2), ids, options), 128);
   for (const { words, positions, segment, weights } of rows.flat()) {
@@ -124,7 +128,7 @@ test("the same seed gives the same batch, and goes on to another", () => {
 });
 
 test("a batch draws from the skills that are named, and from nothing else", () => {
-  const skills = ["walks", "arithmetic"];
+  const skills = [{ skill: "walks" }, { skill: "arithmetic" }];
   const rows = rowsOf(languageBatch(new Rng(5), ids, { batch: 8, pos: 128, skills }), 128);
   const texts = rows.flat().filter(({ segment }) => segment > 0);
   const isSum = texts.map(({ words }) => words.includes("<think>"));

@@ -4,8 +4,11 @@ import type { Rng } from "../../core/rng.ts";
 import { PatchClampError } from "../../core/errors.ts";
 import { requireAtLeast } from "../_options.ts";
 import type { Split } from "../split.ts";
-import type { LanguageSample } from "./world.ts";
+import type { LanguageSample, LanguageSampleOptions } from "./world.ts";
 import { languageSample } from "./world.ts";
+
+/** A skill that texts are drawn of, and how hard they are. */
+export type DrawnSkill = Pick<LanguageSampleOptions, "skill" | "knobs">;
 
 /** Options of `languageBatch`. */
 export interface LanguageBatchOptions {
@@ -15,8 +18,8 @@ export interface LanguageBatchOptions {
   pos: number;
   /** Which half of the world, `train` by default. */
   split?: Split;
-  /** Names of the skills that are drawn, each as often as any other; at least one. Default: all, by their shares. */
-  skills?: readonly string[];
+  /** Skills that are drawn, each as often as any other; at least one. Default: all, by their shares. */
+  skills?: readonly DrawnSkill[];
   /** How much words count that no truth decides, from 0 to 1. Default 0.1. */
   context?: number;
 }
@@ -70,8 +73,7 @@ export function languageBatch(
   }
   const texts: LanguageSample[] = [];
   for (let room = batch * pos * FILL; room > 0; room -= texts.at(-1)!.words.length + 2) {
-    const skill = skills === undefined ? {} : { skill: rng.pick(skills) };
-    texts.push(languageSample(rng, { split, ...skill }));
+    texts.push(languageSample(rng, { split, ...(skills && rng.pick(skills)) }));
   }
   const rows = packed(texts, batch, pos);
   return filled(rows, { pos, context, id: (word) => idOf(ids, word) });

@@ -1,4 +1,4 @@
-// Recall: pairs of random words, and then one word of each pair after another, which the other one answers.
+// Recall: pairs of random words, and then one word of each pair after another, which the other one answers or follows.
 
 import { listWords } from "./repeats.ts";
 import type { LanguageSkill, Span, Text } from "./skill.ts";
@@ -20,30 +20,43 @@ export interface RecallLabel {
   readonly asked: readonly RecalledPair[];
 }
 
-const [between, asks, ends] = [",", "?", "."];
+const [between, ends] = [",", "."];
+const question = ["?"];
+
+/** What can stand between the words of a pair, shortest first. */
+const joins = ["", "=", "is", "and", "goes with", "has the", "is like a", "and then the"].map(
+  (text) => text.split(" ").filter((word) => word !== ""),
+);
 
 /** Everything of a text but the pairs. */
 interface Plan {
+  /** What stands between the words of each pair. */
+  readonly joined: readonly (readonly string[])[];
   /** Indices of pairs, as they are asked about. */
   readonly order: readonly number[];
   readonly ways: readonly RecalledPair["way"][];
+  /** What stands between the word that is given and its answer. */
+  readonly asks: readonly (readonly string[])[];
 }
 
 function write(
   pairs: readonly (readonly [string, string])[],
-  { order, ways }: Plan,
+  { joined, order, ways, asks }: Plan,
 ): Pick<Text<RecallLabel>, "words" | "label"> {
-  const listed = [...pairs.flatMap((pair, i) => [...(i === 0 ? [] : [between]), ...pair]), ends];
-  const asked = order.map((index, i): RecalledPair => ({
-    pair: pairs[index]!,
-    way: ways[i]!,
-    position: listed.length + 4 * i + 2,
-  }));
-  const questions = asked.flatMap(({ pair, way }) => {
-    const [given, answer] = way === "forwards" ? pair : pair.toReversed();
-    return [given, asks, answer, ends];
+  const words = pairs.flatMap(([one, two], i) => [
+    one,
+    ...joined[i]!,
+    two,
+    i < pairs.length - 1 ? between : ends,
+  ]);
+  const asked = order.map((index, i): RecalledPair => {
+    const [pair, way] = [pairs[index]!, ways[i]!];
+    const [given, answer] = (way === "forwards" ? pair : pair.toReversed()) as [string, string];
+    words.push(given, ...asks[i]!);
+    const position = words.push(answer) - 1;
+    words.push(ends);
+    return { pair, way, position };
   });
-  const words = [...listed, ...questions];
   return { words, label: { pairs, asked } };
 }
 
@@ -56,25 +69,35 @@ function write(
 export const recall: LanguageSkill<RecallLabel> = {
   name: "recall",
   summary: "Tells which random word was paired with another one, the first or the second.",
-  vocabulary: [...listWords, between, asks, ends],
+  vocabulary: [...new Set([...listWords, ...joins.flat(), ...question, between, ends])],
   knobs: {
-    pairs: { meaning: "how many pairs are listed", least: 3, most: 12 },
+    pairs: { meaning: "how many pairs are listed", least: 3, most: 9 },
     backwards: {
       meaning: "percent of the questions that give the second word",
       least: 0,
       most: 100,
     },
+    apart: { meaning: "how many words stand between the two of a pair at most", least: 0, most: 3 },
   },
 
-  draw: (rng, { pairs: count, backwards }): Text<RecallLabel> => {
+  draw: (rng, { pairs: count, backwards, apart }): Text<RecallLabel> => {
     const shuffled = rng.shuffle(listWords);
     const pairs = Array.from({ length: count! }, (_, i): readonly [string, string] => [
       shuffled[2 * i]!,
       shuffled[2 * i + 1]!,
     ]);
+    const short = joins.filter(({ length }) => length <= apart!);
+    const ways = pairs.map((): RecalledPair["way"] =>
+      100 * rng.uniform() < backwards! ? "backwards" : "forwards",
+    );
     const plan: Plan = {
+      joined: pairs.map(() => rng.pick(short)),
       order: rng.shuffle(pairs.map((_, i) => i)),
-      ways: pairs.map(() => (100 * rng.uniform() < backwards! ? "backwards" : "forwards")),
+      ways,
+      // What is said again may be said in other words.
+      asks: ways.map((way) =>
+        way === "forwards" && rng.uniform() < 0.5 ? rng.pick(short) : question,
+      ),
     };
     const { words, label } = write(pairs, plan);
     return {

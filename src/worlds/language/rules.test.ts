@@ -2,17 +2,20 @@ import { describe, expect, test } from "vitest";
 
 import { Rng } from "../../core/rng.ts";
 import { toText } from "../words.ts";
+import { chat } from "./lexicon.ts";
 import { conclude, rules } from "./rules.ts";
 import type { Rule, RulesLabel } from "./rules.ts";
 import type { Text } from "./skill.ts";
 
-function texts(count: number, depth: number): Text<RulesLabel>[] {
-  return Array.from({ length: count }, (_, seed) => rules.draw(new Rng(seed), { depth }));
+function texts(count: number, depth: number, spelled = 0): Text<RulesLabel>[] {
+  return Array.from({ length: count }, (_, seed) => rules.draw(new Rng(seed), { depth, spelled }));
 }
 
 const byDepth = new Map([1, 2, 3].map((depth) => [depth, texts(600, depth)]));
 /** A part of them, for checks that take longer. */
 const everyDepth = [...byDepth.values()].flatMap((drawn) => drawn.slice(0, 150));
+/** Those whose last answer begins with its working. */
+const spelled = [1, 2, 3].flatMap((depth) => texts(100, depth, 1));
 
 interface Asked {
   readonly given: string;
@@ -49,7 +52,9 @@ function follow(words: readonly string[]): Asked[] {
 }
 
 test("a text of each depth stays what it is", () => {
-  const written = [1, 2, 3].map((depth) => toText(rules.draw(new Rng(depth), { depth }).words));
+  const written = [1, 2, 3].map((depth) =>
+    toText(rules.draw(new Rng(depth), { depth, spelled: 0 }).words),
+  );
   expect(written).toMatchInlineSnapshot(`
     [
       "tall people are happy. if someone is quiet then they are not old. happy people are not kind. Rosa is quiet. Max is quiet. is Rosa tall? unknown. is Max old? false. is Rosa old? false.",
@@ -148,6 +153,52 @@ describe("no shortcut gives the answer", () => {
   });
 });
 
+/** What a text says before its working, the working and the answer. */
+function parts(words: readonly string[]): { told: string; steps: string[]; answer: string } {
+  const [told = "", rest = ""] = words.join(" ").split(` ${chat.think} `);
+  const [steps = "", answer = ""] = rest.split(` ${chat.thought} `);
+  return { told, steps: steps.split(/ \.(?: |$)/).filter((step) => step !== ""), answer };
+}
+
+test("working goes from what is told by one rule at a time to what is asked, or ends where nothing follows", () => {
+  for (const { words, label, answers } of spelled) {
+    const { told, steps, answer } = parts(words);
+    const { name, attribute } = label.questions.at(-1)!;
+    expect(label.isSpelled).toBe(true);
+    expect(words[answers.at(-1)!.start]).toBe(chat.think);
+    expect(told.endsWith(`think first . is ${name} ${attribute} ?`)).toBe(true);
+    const isTold = (step: string): boolean => told.includes(`. ${step} .`);
+    const rule = (given: string, what: string): boolean =>
+      told.includes(`${given} people are ${what} .`) ||
+      told.includes(`if someone is ${given} then they are ${what} .`);
+    for (const [i, step] of steps.entries()) {
+      const what = step.replace(`${name} is `, "");
+      const before = steps[i - 1]?.replace(`${name} is `, "");
+      const isRule = /^(\w+) people are (.+)$/.exec(step);
+      if (isRule) {
+        expect(rule(isRule[1]!, isRule[2]!)).toBe(true);
+        expect(steps.slice(0, i)).toContain(`${name} is ${isRule[1]!}`);
+      } else expect(isTold(step) || before?.endsWith(` people are ${what}`)).toBe(true);
+    }
+    const said = { true: [`${name} is ${attribute}`], false: [`${name} is not ${attribute}`] };
+    const expected = said[answer.split(" ")[0] as "true" | "false"] ?? [];
+    const about = steps.filter((step) => step.startsWith(name) && step.endsWith(` ${attribute}`));
+    expect(about).toEqual(expected);
+    if (expected.length > 0) expect(steps.at(-1)).toBe(expected[0]);
+  }
+});
+
+test("where nothing answers, all that follows is written down", () => {
+  const open = spelled.filter(({ label }) => label.questions.at(-1)!.answer === "unknown");
+  expect(open.length).toBeGreaterThan(60);
+  for (const { words, label } of open) {
+    const { name } = label.questions.at(-1)!;
+    const follows = conclude(label.rules, label.facts).filter((one) => one.name === name);
+    const said = parts(words).steps.filter((step) => step.startsWith(name));
+    expect(said).toHaveLength(follows.length);
+  }
+});
+
 test("half of the texts are about two people, and hardly two texts are alike", () => {
   const people = everyDepth.map(({ label }) => new Set(label.facts.map(({ name }) => name)).size);
   expect(people.filter((count) => count === 2).length / people.length).toBeGreaterThan(0.45);
@@ -156,7 +207,10 @@ test("half of the texts are about two people, and hardly two texts are alike", (
 
 test("every word of the vocabulary is used, and no other", () => {
   const used = new Set(
-    everyDepth.flatMap(({ words, counterfactual }) => [...words, ...counterfactual!]),
+    [...everyDepth, ...spelled].flatMap(({ words, counterfactual = [] }) => [
+      ...words,
+      ...counterfactual,
+    ]),
   );
   expect([...used].toSorted()).toEqual(rules.vocabulary.toSorted());
 });

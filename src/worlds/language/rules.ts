@@ -4,7 +4,7 @@
 // here, and what does not follow is unknown, not false.
 
 import type { Rng } from "../../core/rng.ts";
-import { firstNames } from "./lexicon.ts";
+import { chat, firstNames } from "./lexicon.ts";
 import type { Knobs, LanguageSkill, Span, Text } from "./skill.ts";
 
 const split = (text: string): string[] => text.split(" ");
@@ -55,11 +55,15 @@ export interface RulesLabel {
   readonly questions: readonly RuleQuestion[];
   /** Depth of the last question. */
   readonly depth: number;
+  /** Whether the last answer begins with its working: what follows about the person, step by step. */
+  readonly isSpelled: boolean;
 }
 
 const answers: readonly Answer[] = ["true", "false", "unknown"];
 /** How much each answer is sought, since most of what can be asked is unknown and little of it false. */
 const rarity = [1, 4, 1];
+
+const cue = "think first .";
 
 export const rules: LanguageSkill<RulesLabel> = {
   name: "rules",
@@ -69,10 +73,13 @@ export const rules: LanguageSkill<RulesLabel> = {
       ...firstNames,
       ...attributes,
       ...answers,
-      ...split("if someone is then they are not people . ?"),
+      ...split(`if someone is then they are not people . ? ${cue} ${chat.think} ${chat.thought}`),
     ]),
   ],
-  knobs: { depth: { meaning: "rules in the chain of the last question", least: 1, most: 3 } },
+  knobs: {
+    depth: { meaning: "rules in the chain of the last question", least: 1, most: 3 },
+    spelled: { meaning: "1 writes the working of the last question out", least: 0, most: 1 },
+  },
   draw,
 };
 
@@ -84,21 +91,26 @@ interface Scene {
 
 function draw(rng: Rng, knobs: Knobs): Text<RulesLabel> {
   const depth = knobs["depth"]!;
+  const isSpelled = knobs["spelled"] === 1;
   const wanted = rng.pick(answers);
   for (;;) {
     const scene = drawScene(rng, depth);
-    const questions = drawQuestions(rng, scene, depth, wanted);
+    // Working takes room, so that there is less before it.
+    const questions = drawQuestions(rng, scene, depth, wanted)?.slice(isSpelled ? -2 : 0);
     const others = questions && changedFacts(scene, questions);
     if (!others || others.length === 0) continue;
 
     const isShort = scene.rules.map(() => rng.uniform() < 0.5);
-    const { words, spans } = write(scene, questions, isShort);
+    const { words, spans } = write(scene, questions, { isShort, isSpelled });
+    const changed = others
+      .map((other) => write(other, questions, { isShort, isSpelled }).words)
+      .filter(({ length }) => length === words.length);
     return {
       words,
       answers: spans,
-      label: { ...scene, questions, depth },
+      label: { ...scene, questions, depth, isSpelled },
       key: keyOf(scene, questions),
-      counterfactual: write(rng.pick(others), questions, isShort).words,
+      ...(changed.length > 0 && { counterfactual: rng.pick(changed) }),
     };
   }
 }
@@ -259,21 +271,44 @@ function changedFacts({ rules, facts }: Scene, questions: readonly RuleQuestion[
   });
 }
 
+/** How a scene is put in words. */
+interface Style {
+  /** For each rule. */
+  readonly isShort: readonly boolean[];
+  readonly isSpelled: boolean;
+}
+
 /** Writes a scene and asks; the answers are those of this scene, whatever the questions had for answers elsewhere. */
 function write(
   scene: Scene,
   questions: readonly Fact[],
-  isShort: readonly boolean[],
+  { isShort, isSpelled }: Style,
 ): { readonly words: readonly string[]; readonly spans: readonly Span[] } {
   const known = conclude(scene.rules, scene.facts);
   const words = scene.rules.flatMap((rule, i) => ruleWords(rule, isShort[i]!));
   for (const { name, attribute } of scene.facts) words.push(name, "is", attribute, ".");
-  const spans = questions.map((question) => {
+  const spans = questions.map((question, i) => {
+    const isThought = isSpelled && i === questions.length - 1;
+    if (isThought) words.push(...split(cue));
     words.push("is", question.name, question.attribute, "?");
+    const start = words.length;
+    if (isThought) words.push(chat.think, ...working(known, question), chat.thought);
     words.push(ask(scene.rules, known, question).answer, ".");
-    return { start: words.length - 2, end: words.length - 1 };
+    return { start, end: words.length - 1 };
   });
   return { words, spans };
+}
+
+/** What follows about the person, up to what is asked: `Mira is kind . kind people are tall . Mira is tall .` */
+function working(known: readonly Conclusion[], question: Fact): string[] {
+  const about = known.filter(({ name }) => name === question.name);
+  const asked = about.findIndex((one) => isSame(one, question));
+  return about
+    .slice(0, asked < 0 ? about.length : asked + 1)
+    .flatMap(({ name, holds, attribute, chain }) => [
+      ...chain.slice(-1).flatMap((rule) => ruleWords(rule, true)),
+      ...[name, "is", ...(holds ? [] : ["not"]), attribute, "."],
+    ]);
 }
 
 function ruleWords({ given, follows, denies }: Rule, isShort: boolean): string[] {

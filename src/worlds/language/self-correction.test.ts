@@ -14,13 +14,15 @@ const draws = (turns: number, count: number) =>
 /** Reads the turns of a dialogue off its words. */
 function read(words: readonly string[]) {
   const turn =
-    /<user> (.+?) <end> <assistant> (.+?) \. (yes|wait) , that is (right|wrong) \. the answer is (.+?) \. <end>/g;
-  return [...words.join(" ").matchAll(turn)].map(([, prompt, draft, call, verdict, answer]) => {
-    const asked = prompt!.split(" ");
-    const at = asked.findIndex((word) => familyNames.includes(word));
-    const subject = `${asked[at - 1]} ${asked[at]}`;
-    return { subject, draft, call, verdict, answer };
-  });
+    /<user> (.+?) <end> <assistant> (.+?) \. let me check : (.+?) \. (yes|wait) , that is (right|wrong) \. the answer is (.+?) \. <end>/g;
+  return [...words.join(" ").matchAll(turn)].map(
+    ([, prompt, draft, check, call, verdict, answer]) => {
+      const asked = prompt!.split(" ");
+      const at = asked.findIndex((word) => familyNames.includes(word));
+      const subject = `${asked[at - 1]} ${asked[at]}`;
+      return { subject, draft, check, call, verdict, answer };
+    },
+  );
 }
 
 test("the first dialogues stay what they are", () => {
@@ -43,10 +45,10 @@ test("a first answer is called wrong exactly when it is, and the truth is given 
   for (const { words, label } of draws(3, 300)) {
     const turns = read(words);
     expect(turns).toHaveLength(3);
-    for (const [i, { subject, draft, call, verdict, answer }] of turns.entries()) {
+    for (const [i, { subject, draft, check, call, verdict, answer }] of turns.entries()) {
       const { relation, ...labelled } = label.drafts[i]!;
       const truth = personFact(subject, relation as PersonRelation);
-      expect(answer).toBe(truth);
+      expect([check, answer]).toEqual([truth, truth]);
       expect([call, verdict]).toEqual(draft === truth ? ["yes", "right"] : ["wait", "wrong"]);
       expect(labelled).toEqual({ subject, answer, draft, isSlip: draft !== truth });
     }
@@ -61,7 +63,7 @@ test("a wrong first answer is a slip and no answer, and half of them are wrong",
     const drafts = isSlip ? slips! : answers.slice(0, 1);
     expect(drafts.map(({ start, end }) => words.slice(start, end).join(" "))).toEqual([draft]);
     expect(slips).toHaveLength(isSlip ? 1 : 0);
-    expect(answers).toHaveLength(isSlip ? 1 : 2);
+    expect(answers).toHaveLength(isSlip ? 2 : 3);
     const { start, end } = answers.at(-1)!;
     expect(words[start]).toBe(isSlip ? "wait" : "yes");
     expect(end).toBe(words.length);

@@ -37,7 +37,7 @@ export const selfCorrection: LanguageSkill<SelfCorrectionLabel> = {
   vocabulary: wordsIn([
     facts.vocabulary.join(" "),
     ...Object.values(judgements),
-    `the answer is ${chat.user} ${chat.assistant} ${chat.end}`,
+    `let me check : the answer is ${chat.user} ${chat.assistant} ${chat.end}`,
   ]),
   knobs: { turns: { meaning: "questions in a dialogue", least: 1, most: 3 } },
   draw: (rng, knobs) => {
@@ -95,7 +95,9 @@ function write(turns: readonly Turn[]): { words: string[]; answers: Span[]; slip
     const start = words.length;
     words.push(...draft.split(" "));
     (isSlip ? slips : answers).push({ start, end: words.length });
-    words.push(".");
+    words.push(".", ..."let me check :".split(" "));
+    answers.push({ start: words.length, end: words.length + answer.split(" ").length });
+    words.push(...answer.split(" "), ".");
     const judged = words.length;
     words.push(...(isSlip ? judgements.wrong : judgements.right).split(" "));
     words.push(..."the answer is".split(" "), ...answer.split(" "), ".", chat.end);

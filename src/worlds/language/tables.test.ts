@@ -178,6 +178,18 @@ test("the knobs count rows, columns and questions", () => {
   }
 });
 
+test("a table with one column is asked about no cell twice", () => {
+  for (const { label, words, answers } of Array.from({ length: 60 }, (_, seed) =>
+    draw(seed, 3, 1, 6),
+  )) {
+    if (label.rewritten !== undefined) continue;
+    expect(label.questions).toHaveLength(3);
+    expect(answers.map(({ start }) => words[start])).toEqual(
+      label.questions.map((question) => lookUp(label.table, question)),
+    );
+  }
+});
+
 test("both tasks and all forms occur", () => {
   const ways = texts.map(
     ({ label: { form, rewritten } }) => `${form} to ${rewritten ?? "answers"}`,
@@ -194,7 +206,7 @@ test("both tasks and all forms occur", () => {
 test("texts are made of the vocabulary, none too long, and a key is one table", () => {
   const known = new Set(tables.vocabulary);
   expect(texts.flatMap(({ words }) => words).filter((word) => !known.has(word))).toEqual([]);
-  const largest = Array.from({ length: 100 }, (_, seed) => draw(seed, 4, 3, 4).words.length);
+  const largest = Array.from({ length: 100 }, (_, seed) => draw(seed, 4, 3, 6).words.length);
   expect(Math.max(...largest)).toBeLessThanOrEqual(118);
   expect(new Set(texts.map(({ key }) => key)).size).toBe(texts.length);
   const heldOut = texts.filter(({ key }) => splitOf(key) === "heldOut").length / texts.length;

@@ -187,7 +187,7 @@ function rewriting(table: Table, form: keyof typeof asks) {
 }
 
 /** Share of the texts that write a table again; the others ask questions. */
-const REWRITTEN = 0.3;
+const REWRITTEN = 0.15;
 
 const structure = "| ; = : , . ? a and as has in is of table the what who words name".split(" ");
 
@@ -207,8 +207,12 @@ export const tables: LanguageSkill<TablesLabel> = {
   ],
   knobs: {
     rows: { meaning: "how many rows the table has", least: 2, most: 4 },
-    columns: { meaning: "how many columns it has beside the name", least: 2, most: 3 },
-    questions: { meaning: "how many questions are asked, where any are", least: 2, most: 4 },
+    columns: { meaning: "how many columns it has beside the name", least: 1, most: 3 },
+    questions: {
+      meaning: "how many questions are asked at most, where any are",
+      least: 2,
+      most: 6,
+    },
   },
 
   draw: (rng, knobs): Text<TablesLabel> => {

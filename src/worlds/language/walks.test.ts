@@ -111,11 +111,20 @@ test("the judge takes any neighbour of the last word of the prompt and nothing e
   for (const text of anyDraws.slice(0, 60)) {
     const { words, answers, label } = text;
     const last = words.at(-2)!;
-    expect(answers).toEqual([{ start: words.length - 1, end: words.length }]);
+    expect(answers.at(-1)).toEqual({ start: words.length - 1, end: words.length });
     const right = label.words.filter((word) => walks.judge!([word, "red"], text));
     expect(right.toSorted()).toEqual(neighbours(label, last).toSorted());
     expect(right).toContain(words.at(-1));
     expect(walks.judge!([], text)).toBe(false);
+  }
+});
+
+test("every word of the second half is an answer", () => {
+  for (const { words, answers } of anyDraws.slice(0, 60)) {
+    const half = Math.ceil(words.length / 2);
+    expect(answers).toEqual(
+      words.slice(half).map((_, i) => ({ start: half + i, end: half + i + 1 })),
+    );
   }
 });
 

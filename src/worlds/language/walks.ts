@@ -131,8 +131,8 @@ export const walks: LanguageSkill<WalkLabel> = {
     const walk = stepsOn(graph, rng, length!);
     return {
       words: walk.map((node) => dealt[node]!),
-      // The walk might have gone on to any neighbour; `judge` knows.
-      answers: [{ start: length! - 1, end: length! }],
+      // Where half of the walk has shown the graph; it might have gone on to any neighbour, and `judge` knows.
+      answers: walk.flatMap((_, i) => (2 * i < length! ? [] : [{ start: i, end: i + 1 }])),
       label: { shape: name, words: dealt, edges: edgesOf(graph), walk },
       key: dealt.slice(0, 4).join(" "),
     };

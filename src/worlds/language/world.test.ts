@@ -23,9 +23,9 @@ test("the texts of seed 1 stay what they are", () => {
   expect(samples(1, 4).map(({ skill, text }) => `${skill}: ${text}`)).toMatchInlineSnapshot(`
     [
       "repeats: dog Dora drum kite dog Dora drum kite",
-      "rules: if someone is old then they are strong. happy people are kind. rich people are not calm. if someone is kind then they are rich. Sara is happy. Nora is old. is Sara kind? true. is Sara calm? false. is Nora calm? unknown.",
-      "personas: <system> you are a clown. <end> <user> do you like the bread? <end> <assistant> haha, I love to tickle with the bread. <end>",
-      "functions: brown kite ball: ball; green white basket: basket; goat blue sheep: sheep; bell scarf cup: cup; pencil horse whistle: whistle; golden turtle parrot: parrot.",
+      "rules: if someone is calm then they are tall. if someone is young then they are kind. if someone is kind then they are calm. happy people are not fast. Mira is happy. Edith is calm. is Mira fast? false. think first. is Mira tall? <think> Mira is happy. happy people are not fast. Mira is not fast. </think> unknown.",
+      "taxonomy: what does a corl have? scales and wings. is a nurl a quom? yes. which kind has the code K 2 3? a hesp. what is the path of a toff? brel, dorv, toff.",
+      "personas: <system> you are a ghost. <end> <user> tell me about the lamp. <end> <assistant> mortal, the lamp will moan with me in the graveyard. <end>",
     ]
   `);
 });
