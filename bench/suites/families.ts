@@ -3,26 +3,26 @@
 import { timed } from "../harness.ts";
 import type { Contest, Entry } from "../harness.ts";
 import { familyCheckpoints, openForward } from "../ours/families.ts";
-import type { FamilyCheckpoint } from "../ours/families.ts";
 import { PeerProcess } from "../peer-process.ts";
 import type { Suite } from "../run.ts";
 
 /** The suite `families`: one entry a golden checkpoint. */
 export function families(): Suite {
   const peers = new PeerProcess();
-  const entries = familyCheckpoints().map((checkpoint): Entry => ({
-    name: checkpoint.name,
+  const entries = familyCheckpoints().map(({ name, folder }): Entry => ({
+    name,
     unit: "ms",
     bar: "1.5x faster, as the median of all families",
     target: 1.5,
     rounds: 15,
     seconds: 2,
-    prepare: () => forward(peers, checkpoint),
+    prepare: () => forwardBesidePeer(peers, folder),
   }));
   return { entries, close: () => peers.close() };
 }
 
-async function forward(peers: PeerProcess, { folder }: FamilyCheckpoint): Promise<Contest> {
+/** One forward of a checkpoint in both, the values of which must agree. */
+export async function forwardBesidePeer(peers: PeerProcess, folder: string): Promise<Contest> {
   const opened = await openForward(folder);
   if (opened === undefined) throw new Error("it takes pictures and texts, and has no entry yet");
   const { input, outputShape, run } = opened;

@@ -1,12 +1,17 @@
 // Organisms: how fast each is trained, beside what the machine would do if every operation were as fast as those of its best
-// matrix product.
+// matrix product; and one forward of each that is trained beside transformers, which opens the same folder.
+
+import { existsSync } from "node:fs";
+import path from "node:path";
 
 import { organismNames } from "patchclamp";
 
 import type { Contest, Entry } from "../harness.ts";
+import { root } from "../machine.ts";
 import { openOrganism, openProducts } from "../ours/organisms.ts";
 import { PeerProcess } from "../peer-process.ts";
 import type { Suite } from "../run.ts";
+import { forwardBesidePeer } from "./families.ts";
 
 /** Sizes of the matrices that are tried, and how many are multiplied one after another. */
 const SIZES = [512, 1024, 2048];
@@ -20,7 +25,7 @@ interface Products {
   readonly flopsPerSecond: () => Promise<number>;
 }
 
-/** The suite `organisms`: one entry an organism. */
+/** The suite `organisms`: an entry of training for every organism, and one of opening for those that are trained. */
 export function organisms(): Suite {
   const peers = new PeerProcess();
   let best: Promise<Products> | undefined;
@@ -32,7 +37,21 @@ export function organisms(): Suite {
     seconds: 5,
     prepare: async () => training(name, await (best ??= bestProducts(peers))),
   }));
-  return { entries, close: () => peers.close() };
+  const trained = organismNames.map((name) => ({
+    name,
+    folder: path.join(root, "organisms", name),
+  }));
+  const forwards = trained
+    .filter(({ folder }) => existsSync(path.join(folder, "card.json")))
+    .map(({ name, folder }): Entry => ({
+      name: `${name}-forward`,
+      unit: "ms",
+      bar: "the same values",
+      target: null,
+      seconds: 2,
+      prepare: () => forwardBesidePeer(peers, folder),
+    }));
+  return { entries: [...entries, ...forwards], close: () => peers.close() };
 }
 
 async function training(name: string, products: Products): Promise<Contest> {
