@@ -102,11 +102,11 @@ const lookups: readonly DrawnSkill[] = [
  * listed, drowns the little that they teach.
  */
 const firstLessons: readonly Lesson[] = [
-  { until: 200, skills: [repeats], every: 1 },
-  { until: 400, skills: [{ ...recall, knobs: { apart: 0 } }], every: 1 },
-  { until: 700, skills: [recall], every: 1 },
-  { until: 1500, skills: lookups, every: 1 },
-  { until: 4000, skills: lookups, every: 2 },
+  { until: 300, skills: [repeats], every: 1 },
+  { until: 600, skills: [repeats, { ...recall, knobs: { apart: 0 } }], every: 1 },
+  { until: 1000, skills: [repeats, recall], every: 1 },
+  { until: 2000, skills: lookups, every: 1 },
+  { until: 4500, skills: lookups, every: 2 },
 ];
 
 /** What is drawn in a step: the whole world, or the skills of a lesson, of which only answers count. */
