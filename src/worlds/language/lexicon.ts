@@ -57,3 +57,6 @@ export const chat = {
   think: "<think>",
   thought: "</think>",
 } as const;
+
+/** What stands before a question that is to be answered with its working. */
+export const thinkFirst = "think first .";

@@ -4,7 +4,7 @@
 // here, and what does not follow is unknown, not false.
 
 import type { Rng } from "../../core/rng.ts";
-import { chat, firstNames } from "./lexicon.ts";
+import { chat, firstNames, thinkFirst } from "./lexicon.ts";
 import type { Knobs, LanguageSkill, Span, Text } from "./skill.ts";
 
 const split = (text: string): string[] => text.split(" ");
@@ -63,8 +63,12 @@ const answers: readonly Answer[] = ["true", "false", "unknown"];
 /** How much each answer is sought, since most of what can be asked is unknown and little of it false. */
 const rarity = [1, 4, 1];
 
-const cue = "think first .";
-
+/**
+ * Rule chains, answered at once, or after `think first.` with every rule that is used and what follows from it.
+ *
+ * @source Clark, Tafjord & Richardson 2020, "Transformers as Soft Reasoners over Language", arXiv:2002.05867; working written out:
+ * Tafjord, Dalvi & Clark 2021, "ProofWriter", arXiv:2012.13048
+ */
 export const rules: LanguageSkill<RulesLabel> = {
   name: "rules",
   summary: "Follows rules from facts and tells what is true, what is false and what is unknown.",
@@ -73,7 +77,9 @@ export const rules: LanguageSkill<RulesLabel> = {
       ...firstNames,
       ...attributes,
       ...answers,
-      ...split(`if someone is then they are not people . ? ${cue} ${chat.think} ${chat.thought}`),
+      ...split(
+        `if someone is then they are not people . ? ${thinkFirst} ${chat.think} ${chat.thought}`,
+      ),
     ]),
   ],
   knobs: {
@@ -289,7 +295,7 @@ function write(
   for (const { name, attribute } of scene.facts) words.push(name, "is", attribute, ".");
   const spans = questions.map((question, i) => {
     const isThought = isSpelled && i === questions.length - 1;
-    if (isThought) words.push(...split(cue));
+    if (isThought) words.push(...split(thinkFirst));
     words.push("is", question.name, question.attribute, "?");
     const start = words.length;
     if (isThought) words.push(chat.think, ...working(known, question), chat.thought);

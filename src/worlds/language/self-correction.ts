@@ -26,10 +26,13 @@ type Turn = Omit<Question, "key"> & Draft & { readonly key: string };
 const judgements = { right: "yes , that is right .", wrong: "wait , that is wrong ." };
 
 /**
- * Judges a first answer and gives the right one.
+ * Answers again, judges its first answer by that, and gives the right one.
  *
  * The question is about a known person and in words of the training half. What is held out is a first answer to it: the
  * network has to compare that with what it knows. Slips are marked, so that training does not imitate them.
+ *
+ * @source Dhuliawala et al. 2023, "Chain-of-Verification Reduces Hallucination in Large Language Models", arXiv:2309.11495, for
+ * answering again before judging
  */
 export const selfCorrection: LanguageSkill<SelfCorrectionLabel> = {
   name: "self-correction",

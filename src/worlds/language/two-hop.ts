@@ -3,7 +3,7 @@
 import type { Rng } from "../../core/rng.ts";
 import { drawWithin } from "../split.ts";
 import { drawOthers, wordsIn } from "./facts.ts";
-import { chat } from "./lexicon.ts";
+import { chat, thinkFirst } from "./lexicon.ts";
 import {
   ask,
   cityFacts,
@@ -70,15 +70,13 @@ const workings: Readonly<Record<Bridge, string>> = {
   friend: "the friend of X is",
 };
 
-const cue = "think first .";
-
 /**
  * Composition of two facts.
  *
  * What is held out is a person together with a bridge and what is asked of it, such as the country of Mira Kelm's city:
  * training shows it in no text of this skill, in any words, while it shows other questions about that city and other
  * questions about Mira Kelm, and `facts` shows each of the two facts. The skill is measured with `spelled` at 0, where the
- * answer comes at once. After the cue `think first .` the first fact is written out before the answer.
+ * answer comes at once. After `think first .` the first fact is written out before the answer.
  */
 export const twoHop: LanguageSkill<TwoHopLabel> = {
   name: "two-hop",
@@ -89,7 +87,7 @@ export const twoHop: LanguageSkill<TwoHopLabel> = {
     ...[...personFacts, ...thingFacts].flatMap(({ subject, answer }) => [subject, answer]),
     ...Object.values(subjects),
     ...Object.values(workings),
-    `in which country does X live ? ${cue} ${chat.think} ${chat.thought}`,
+    `in which country does X live ? ${thinkFirst} ${chat.think} ${chat.thought}`,
   ]),
   knobs: {
     questions: { meaning: "questions in a text", least: 3, most: 4 },
@@ -159,7 +157,7 @@ function write(
   const answers: Span[] = [];
   questions.forEach(({ subject, bridge, entity, answer, phrasing }, i) => {
     const isSpelled = i >= firstSpelled;
-    if (isSpelled) words.push(...cue.split(" "));
+    if (isSpelled) words.push(...thinkFirst.split(" "));
     words.push(...ask(phrasing, subject));
     const start = words.length;
     if (isSpelled) {
