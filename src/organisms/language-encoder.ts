@@ -14,6 +14,7 @@ import { measuredSamples, ROWS } from "./language-skills.ts";
 import type { LanguageMeasure } from "./language-skills.ts";
 import {
   drawnAt,
+  firstLessons,
   languageConfigIds,
   languageIds,
   languageLimits,
@@ -23,6 +24,7 @@ import {
 import type { Organism, Skill } from "./organism.ts";
 
 const SEED = 16;
+const STEPS = 6000;
 const SIZE = { batch: 16, pos: 128 } as const;
 
 /** Stands for a word that is to be found. */
@@ -70,7 +72,7 @@ export const languageEncoder: Organism<EncoderNetwork> = {
     config: { ...wordTokenizerConfig(), mask_token: MASK },
   },
   recipe: {
-    steps: 5000,
+    steps: STEPS,
     tokens: SIZE.batch * SIZE.pos,
     learningRate: 1e-3,
     warmupSteps: 100,
@@ -97,12 +99,14 @@ export const languageEncoder: Organism<EncoderNetwork> = {
   limits: languageLimits,
 };
 
+const lessons = firstLessons(STEPS);
+
 /** Batch number `index` of the run with that seed. */
 function maskedRows(index: number, seed: number): MaskedRows {
   const rng = new Rng(seed).split("batch").split(index);
   const { tokens, positions, segments, weights } = languageBatch(rng, languageIds, {
     ...SIZE,
-    ...drawnAt(index),
+    ...drawnAt(index, lessons),
   });
   const isHole = holes(rng, { tokens, positions, segments, weights });
   const rows = (data: Int32Array | Float32Array): Tensor =>

@@ -31,7 +31,7 @@ export const languageGpt2: Organism<LanguageNetwork> = {
     ...languageConfigIds,
   },
   tokenizer: languageTokenizer,
-  recipe: languageRecipe({ seed: 12, steps: 6000, learningRate: 1.5e-3 }),
+  recipe: languageRecipe({ seed: 12, steps: 8000, learningRate: 2e-3 }),
   skills: languageMeasures,
   limits: languageLimits,
 };

@@ -44,7 +44,7 @@ export const languageMamba: Organism<LanguageNetwork> = {
   },
   tokenizer: languageTokenizer,
   recipe: {
-    ...languageRecipe({ seed: 14, steps: 4000, learningRate: 1.5e-3 }),
+    ...languageRecipe({ seed: 14, steps: 8000, learningRate: 1.5e-3 }),
     initial: initialStateSpace,
   },
   skills: languageMeasures,
@@ -67,7 +67,7 @@ export const languageMamba2: Organism<LanguageNetwork> = {
   },
   tokenizer: languageTokenizer,
   recipe: {
-    ...languageRecipe({ seed: 15, steps: 4000, learningRate: 1.5e-3 }),
+    ...languageRecipe({ seed: 15, steps: 8000, learningRate: 1.5e-3 }),
     initial: initialStateSpace,
   },
   skills: languageMeasures,

@@ -20,7 +20,7 @@ const EXPERTS = 8;
 /** What uneven use of experts costs, in nats per layer and unit of `imbalance`. */
 const BALANCE = 0.01;
 
-const recipe = languageRecipe({ seed: 13, steps: 4000, learningRate: 1.5e-3 });
+const recipe = languageRecipe({ seed: 13, steps: 8000, learningRate: 2e-3 });
 
 /** `organism:language-moe`. */
 export const languageMoe: Organism<LanguageNetwork> = {

@@ -14,6 +14,7 @@ import { measuredSamples, ROWS } from "./language-skills.ts";
 import type { LanguageMeasure } from "./language-skills.ts";
 import {
   drawnAt,
+  firstLessons,
   languageConfigIds,
   languageIds,
   languageLimits,
@@ -22,6 +23,7 @@ import {
 import type { Organism, Skill } from "./organism.ts";
 
 const SEED = 17;
+const STEPS = 6000;
 const BATCH = 48;
 
 /** Longest prompt and longest answer, in words; a text beyond them is not taught. */
@@ -74,7 +76,7 @@ export const languageSeq2Seq: Organism<Seq2SeqNetwork> = {
     config: wordTokenizerConfig(),
   },
   recipe: {
-    steps: 5000,
+    steps: STEPS,
     tokens: BATCH * (PROMPT + ANSWER),
     learningRate: 1e-3,
     warmupSteps: 100,
@@ -105,6 +107,8 @@ export const languageSeq2Seq: Organism<Seq2SeqNetwork> = {
   limits: languageLimits,
 };
 
+const lessons = firstLessons(STEPS);
+
 /** Batch number `index` of the run with that seed: a prompt is what stands before any one of a text's answers. */
 function pairs(index: number, seed: number): Pairs {
   const rng = new Rng(seed).split("batch").split(index);
@@ -112,7 +116,7 @@ function pairs(index: number, seed: number): Pairs {
   const target = new Int32Array(BATCH * (ANSWER + 2)).fill(languageConfigIds.pad_token_id);
   const weights = new Float32Array(target.length);
   const isReal: boolean[][] = [];
-  const { skills } = drawnAt(index);
+  const { skills } = drawnAt(index, lessons);
   for (let row = 0; row < BATCH; row++) {
     const { prompt, answer } = drawPair(rng, skills);
     source.set([...ids(prompt), languageConfigIds.eos_token_id], row * PROMPT);

@@ -100,19 +100,21 @@ const lookups: readonly DrawnSkill[] = [
  * First to repeat, then to tell what goes with the word beside it, then with a word farther off, then to look things up, then
  * everything. Each takes up what the one before left. Only answers count, since what no truth decides, such as which words are
  * listed, drowns the little that they teach.
+ *
+ * @param steps - of the whole training
  */
-const firstLessons: readonly Lesson[] = [
+export const firstLessons = (steps: number): readonly Lesson[] => [
   { until: 300, skills: [repeats], every: 1 },
   { until: 600, skills: [repeats, { ...recall, knobs: { apart: 0 } }], every: 1 },
   { until: 1000, skills: [repeats, recall], every: 1 },
   { until: 2000, skills: lookups, every: 1 },
-  { until: 4500, skills: lookups, every: 2 },
+  { until: 0.45 * steps, skills: lookups, every: 2 },
 ];
 
 /** What is drawn in a step: the whole world, or the skills of a lesson, of which only answers count. */
 export function drawnAt(
   index: number,
-  lessons: readonly Lesson[] = firstLessons,
+  lessons: readonly Lesson[],
 ): Pick<LanguageBatchOptions, "skills" | "context"> {
   const lesson = lessons.find(({ until }) => index < until);
   return lesson === undefined || index % lesson.every > 0
@@ -124,7 +126,7 @@ export function drawnAt(
 export function languageRecipe(
   options: LanguageRecipeOptions,
 ): Recipe<LanguageNetwork, PackedRows> {
-  const { seed, steps, learningRate, lessons } = options;
+  const { seed, steps, learningRate, lessons = firstLessons(steps) } = options;
   return {
     steps,
     tokens: SIZE.batch * SIZE.pos,
