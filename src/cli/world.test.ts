@@ -93,9 +93,11 @@ test("--answers puts answers in brackets and slips in braces, and each turn has 
   );
   expect(stdout).toMatchInlineSnapshot(`
     "<user> who is the friend of Noah Loman? <end>
-    <assistant> [Sam Hale]. [yes, that is right. the answer is Sam Hale. <end>]
+    <assistant> [Sam Hale]. let me check: [Sam Hale]. [yes, that is right. the
+    answer is Sam Hale. <end>]
     <user> what does Emil Nettle like to eat? <end>
-    <assistant> {noodles}. [wait, that is wrong. the answer is honey. <end>]
+    <assistant> {noodles}. let me check: [honey]. [wait, that is wrong. the answer
+    is honey. <end>]
     "
   `);
 });
@@ -105,13 +107,13 @@ test("--counterfactual shows the other text after each, and says where there is 
     ..."world sample rules --count 1 --seed 1 --counterfactual --answers".split(" "),
   );
   expect(stdout).toMatchInlineSnapshot(`
-    "calm people are happy. happy people are clever. if someone is kind then they are
-    young. slow people are not weak. Vera is calm. is Vera slow? [unknown]. is Vera
-    happy? [true]. is Vera clever? [true].
+    "if someone is strong then they are young. if someone is young then they are not
+    brave. tall people are not loud. Bea is strong. Dario is young. is Bea tall?
+    [unknown]. is Dario brave? [false]. is Bea brave? [false].
     counterfactual:
-    calm people are happy. happy people are clever. if someone is kind then they are
-    young. slow people are not weak. Vera is weak. is Vera slow? unknown. is Vera
-    happy? unknown. is Vera clever? [unknown].
+    if someone is strong then they are young. if someone is young then they are not
+    brave. tall people are not loud. Bea is loud. Dario is young. is Bea tall?
+    unknown. is Dario brave? false. is Bea brave? [unknown].
     "
   `);
   const walk = await cli(..."world sample walks --count 1 --counterfactual".split(" "));
@@ -127,10 +129,10 @@ test("in colour, answers are green, slips are red and changed words are yellow",
   const textOf = (words: readonly string[]): string => words.join(" ").replaceAll(/ ([.,])/g, "$1");
   const { words, answers, slips = [], counterfactual = [] } = sample!;
   const last = answers.at(-1)!;
-  const said = [words, counterfactual].map((all) => textOf(all.slice(last.start, last.end)));
+  const said = answers.map(({ start, end }) => textOf(words.slice(start, end)));
   expect(slips).toHaveLength(1);
   expect(painted(31)).toEqual(slips.map(({ start, end }) => textOf(words.slice(start, end))));
-  expect(painted(32)).toEqual(said);
+  expect(painted(32)).toEqual([...said, textOf(counterfactual.slice(last.start, last.end))]);
   expect(painted(33)).toEqual(
     counterfactual.slice(0, last.start).filter((word, i) => word !== words[i]),
   );

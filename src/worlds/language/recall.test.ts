@@ -56,9 +56,9 @@ test("labels say which way each question goes", () => {
     for (const { pair, way, position } of label.asked) {
       const [given, answer] = way === "forwards" ? pair : pair.toReversed();
       expect(words[position]).toBe(answer);
-      expect(words.lastIndexOf(given!)).toBeLessThan(position);
-      expect(words.lastIndexOf(".", position)).toBe(words.lastIndexOf(given!) - 1);
-      if (way === "backwards") expect(words[position - 1]).toBe("?");
+      expect(words.lastIndexOf(given)).toBeLessThan(position);
+      expect(words.lastIndexOf(".", position)).toBe(words.lastIndexOf(given) - 1);
+      expect(way === "forwards" || words[position - 1] === "?").toBe(true);
     }
   }
 });
@@ -99,7 +99,7 @@ test("the two words of a pair stand as far apart as the knob allows, and no fart
         label.pairs.map(([one, two]) => words.indexOf(two) - words.indexOf(one) - 1),
       ),
     );
-  expect([0, 1, 2, 3].map((apart) => [...distances(apart)].toSorted())).toEqual([
+  expect([0, 1, 2, 3].map((apart) => [...distances(apart)].toSorted((a, b) => a - b))).toEqual([
     [0],
     [0, 1],
     [0, 1, 2],

@@ -313,7 +313,11 @@ function working(known: readonly Conclusion[], question: Fact): string[] {
     .slice(0, asked < 0 ? about.length : asked + 1)
     .flatMap(({ name, holds, attribute, chain }) => [
       ...chain.slice(-1).flatMap((rule) => ruleWords(rule, true)),
-      ...[name, "is", ...(holds ? [] : ["not"]), attribute, "."],
+      name,
+      "is",
+      ...(holds ? [] : ["not"]),
+      attribute,
+      ".",
     ]);
 }
 

@@ -30,11 +30,11 @@ test("the first dialogues stay what they are", () => {
   expect(texts.map(({ words, key }) => [toText(words), key])).toMatchInlineSnapshot(`
     [
       [
-        "<user> name the food of Emil Marsh. <end> <assistant> eggs. yes, that is right. the answer is eggs. <end>",
+        "<user> name the food of Emil Marsh. <end> <assistant> eggs. let me check: eggs. yes, that is right. the answer is eggs. <end>",
         "self-correction|Emil Marsh|food|eggs",
       ],
       [
-        "<user> what does Ken Yarrow like to eat? <end> <assistant> soup. yes, that is right. the answer is soup. <end> <user> name the food of Emil Marsh. <end> <assistant> eggs. yes, that is right. the answer is eggs. <end>",
+        "<user> what does Ken Yarrow like to eat? <end> <assistant> soup. let me check: soup. yes, that is right. the answer is soup. <end> <user> name the food of Emil Marsh. <end> <assistant> eggs. let me check: eggs. yes, that is right. the answer is eggs. <end>",
         "self-correction|Emil Marsh|food|eggs",
       ],
     ]
