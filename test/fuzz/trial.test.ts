@@ -70,7 +70,8 @@ test("a case that takes more than a second, twice its input or many objects fail
     "it took 262144 bytes; the limit is 6096",
   );
   expect(await run(() => kept.push(new Uint8Array(2 ** 18)), 2 ** 17)).toBe("accepted");
-  const many = (): unknown => kept.push(Array.from({ length: 2 ** 24 }, () => 0));
+  const many = (): unknown =>
+    kept.push(Array.from({ length: 2 ** 21 }, (_, i) => ({ i, twice: 2 * i })));
   await expect(run(many)).rejects.toThrow(/ heap; the limit is /);
 });
 
