@@ -37,19 +37,16 @@ export function organisms(): Suite {
     seconds: 5,
     prepare: async () => training(name, await (best ??= bestProducts(peers))),
   }));
-  const trained = organismNames.map((name) => ({
-    name,
-    folder: path.join(root, "organisms", name),
-  }));
-  const forwards = trained
-    .filter(({ folder }) => existsSync(path.join(folder, "card.json")))
-    .map(({ name, folder }): Entry => ({
+  const folderOf = (name: string): string => path.join(root, "organisms", name);
+  const forwards = organismNames
+    .filter((name) => existsSync(path.join(folderOf(name), "card.json")))
+    .map((name): Entry => ({
       name: `${name}-forward`,
       unit: "ms",
       bar: "the same values",
       target: null,
       seconds: 2,
-      prepare: () => forwardBesidePeer(peers, folder),
+      prepare: () => forwardBesidePeer(peers, folderOf(name)),
     }));
   return { entries: [...entries, ...forwards], close: () => peers.close() };
 }

@@ -3,7 +3,6 @@
 import type { LanguageNetwork } from "../network/language.ts";
 import { languageMeasure } from "./language-skills.ts";
 import type { LanguageMeasure } from "./language-skills.ts";
-import type { Table } from "../worlds/language/tables.ts";
 import type { Skill } from "./organism.ts";
 
 /** Texts whose label has a field of this value. */
@@ -89,7 +88,8 @@ export const languageMeasureForms: readonly LanguageMeasure[] = [
     name: "tables",
     skill: "tables",
     bar: 0.9,
-    only: ({ label }) => (label as { table: Table }).table.columns.length > 2,
+    only: ({ label }) =>
+      (label as { table: { columns: readonly string[] } }).table.columns.length > 2,
   },
   { name: "grid walks", skill: "walks", bar: 0.8, knobs: { length: 112 } },
   { name: "service", skill: "service", bar: 0.95 },

@@ -62,7 +62,7 @@ function languageRows(seed: number, index: number, options: LanguageBatchOptions
 }
 
 /** Rows of a batch, tokens of a row, and how much the words between answers count. */
-const SIZE = { batch: 16, pos: 128, context: 0.2 } as const;
+const BATCH = { batch: 16, pos: 128, context: 0.2 } as const;
 
 /** What the recipes of decoders of the language world differ in. */
 export interface LanguageRecipeOptions {
@@ -129,13 +129,13 @@ export function languageRecipe(
   const { seed, steps, learningRate, lessons = firstLessons(steps) } = options;
   return {
     steps,
-    tokens: SIZE.batch * SIZE.pos,
+    tokens: BATCH.batch * BATCH.pos,
     learningRate,
     warmupSteps: 100,
     weightDecay: 0.1,
     clip: 1,
     seed,
-    batch: (index, own) => languageRows(own, index, { ...SIZE, ...drawnAt(index, lessons) }),
+    batch: (index, own) => languageRows(own, index, { ...BATCH, ...drawnAt(index, lessons) }),
     loss: (net, params, batch) => packedTokenLoss(packedSites(net, params, batch), batch),
     initial: linearWeights,
   };

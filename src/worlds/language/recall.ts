@@ -51,7 +51,8 @@ function write(
   ]);
   const asked = order.map((index, i): RecalledPair => {
     const [pair, way] = [pairs[index]!, ways[i]!];
-    const [given, answer] = (way === "forwards" ? pair : pair.toReversed()) as [string, string];
+    const [one, two] = pair;
+    const [given, answer] = way === "forwards" ? [one, two] : [two, one];
     words.push(given, ...asks[i]!);
     const position = words.push(answer) - 1;
     words.push(ends);
