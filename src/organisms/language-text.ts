@@ -94,6 +94,8 @@ const lookups: readonly DrawnSkill[] = [
   { skill: "tables" },
   { skill: "rules" },
   { skill: "rules", knobs: { spelled: 1 } },
+  { skill: "self-correction" },
+  { skill: "walks" },
 ];
 
 /**

@@ -101,8 +101,8 @@ function draw(rng: Rng, knobs: Knobs): Text<RulesLabel> {
   const wanted = rng.pick(answers);
   for (;;) {
     const scene = drawScene(rng, depth);
-    // Working takes room, so that there is less before it.
-    const questions = drawQuestions(rng, scene, depth, wanted)?.slice(isSpelled ? -2 : 0);
+    // Working takes room, so that nothing is asked before it.
+    const questions = drawQuestions(rng, scene, depth, wanted)?.slice(isSpelled ? -1 : 0);
     const others = questions && changedFacts(scene, questions);
     if (!others || others.length === 0) continue;
 
@@ -296,7 +296,7 @@ function write(
   const spans = questions.map((question, i) => {
     const isThought = isSpelled && i === questions.length - 1;
     if (isThought) words.push(...split(thinkFirst));
-    words.push("is", question.name, question.attribute, "?");
+    words.push(...asking(question));
     const start = words.length;
     if (isThought) words.push(chat.think, ...working(known, question), chat.thought);
     words.push(ask(scene.rules, known, question).answer, ".");
@@ -305,12 +305,10 @@ function write(
   return { words, spans };
 }
 
-/** What follows about the person, up to what is asked: `Mira is kind . kind people are tall . Mira is tall .` */
+/** All that follows about the person, then the question again: `Mira is kind . kind people are tall . Mira is tall . is Mira tall ?` */
 function working(known: readonly Conclusion[], question: Fact): string[] {
-  const about = known.filter(({ name }) => name === question.name);
-  const asked = about.findIndex((one) => isSame(one, question));
-  return about
-    .slice(0, asked < 0 ? about.length : asked + 1)
+  const steps = known
+    .filter(({ name }) => name === question.name)
     .flatMap(({ name, holds, attribute, chain }) => [
       ...chain.slice(-1).flatMap((rule) => ruleWords(rule, true)),
       name,
@@ -319,7 +317,10 @@ function working(known: readonly Conclusion[], question: Fact): string[] {
       attribute,
       ".",
     ]);
+  return [...steps, ...asking(question)];
 }
+
+const asking = ({ name, attribute }: Fact): string[] => ["is", name, attribute, "?"];
 
 function ruleWords({ given, follows, denies }: Rule, isShort: boolean): string[] {
   const what = denies ? ["not", follows, "."] : [follows, "."];
