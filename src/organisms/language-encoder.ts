@@ -25,7 +25,7 @@ import type { Organism, Skill } from "./organism.ts";
 
 const SEED = 16;
 const STEPS = 6000;
-const SIZE = { batch: 16, pos: 128 } as const;
+const SIZE = { batch: 16, pos: 128, context: 0.2 } as const;
 
 /** Stands for a word that is to be found. */
 const MASK = "<mask>";
@@ -94,7 +94,10 @@ export const languageEncoder: Organism<EncoderNetwork> = {
   },
   // a mask tells how many words are missing, and grammar the rest, where answers are long or have many forms
   skills: languageMeasureForms
-    .filter(({ name }) => !/personas|politeness|service|requests|walks|translation/.test(name))
+    .filter(
+      ({ name }) =>
+        !/personas|politeness|service|requests|walks|translation|thought out/.test(name),
+    )
     .map(maskedMeasure),
   limits: languageLimits,
 };

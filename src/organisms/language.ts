@@ -34,7 +34,7 @@ export const language: Organism<LanguageNetwork> = {
     ...languageConfigIds,
   },
   tokenizer: languageTokenizer,
-  recipe: languageRecipe({ seed: 11, steps: 10000, learningRate: 2e-3 }),
+  recipe: languageRecipe({ seed: 11, steps: 12000, learningRate: 2e-3 }),
   skills: languageMeasures,
   limits: languageLimits,
 };

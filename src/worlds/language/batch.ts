@@ -39,8 +39,11 @@ export interface LanguageBatch {
 /** Longest text, in words, of the language world. */
 export const LONGEST_TEXT = 118;
 
-/** Share of a batch that is filled before texts are looked at for where they fit. */
+/** Share of a batch that is drawn before texts are looked at for where they fit. */
 const FILL = 0.98;
+
+/** Texts, for each row, that are drawn again for the room that is left; most of them are too long for it. */
+const SPARE = 3;
 
 /**
  * Draws texts and packs them into rows.
@@ -71,23 +74,26 @@ export function languageBatch(
       fix: "name a skill, or leave skills out to draw from all.",
     });
   }
-  const texts: LanguageSample[] = [];
-  for (let room = batch * pos * FILL; room > 0; room -= texts.at(-1)!.words.length + 2) {
-    texts.push(languageSample(rng, { split, ...(skills && rng.pick(skills)) }));
-  }
-  const rows = packed(texts, batch, pos);
+  const draw = (): LanguageSample =>
+    languageSample(rng, { split, ...(skills && rng.pick(skills)) });
+  const rows = packed(draw, batch, pos);
   return filled(rows, { pos, context, id: (word) => idOf(ids, word) });
 }
 
-/** Puts longer texts first, each into the first row that has room; a text that fits nowhere is left out. */
-function packed(texts: readonly LanguageSample[], batch: number, pos: number): LanguageSample[][] {
+/** Puts longer texts first, each into the first row that has room, then whatever fits; a text that fits nowhere is left out. */
+function packed(draw: () => LanguageSample, batch: number, pos: number): LanguageSample[][] {
   const rows = Array.from({ length: batch }, () => ({ texts: [] as LanguageSample[], room: pos }));
-  for (const text of texts.toSorted((a, b) => b.words.length - a.words.length)) {
+  const place = (text: LanguageSample): void => {
     const length = text.words.length + 2;
     const row = rows.find(({ room }) => room >= length);
     row?.texts.push(text);
     if (row !== undefined) row.room -= length;
-  }
+  };
+  const texts: LanguageSample[] = [];
+  for (let room = batch * pos * FILL; room > 0; room -= texts.at(-1)!.words.length + 2)
+    texts.push(draw());
+  for (const text of texts.toSorted((a, b) => b.words.length - a.words.length)) place(text);
+  for (let i = 0; i < SPARE * batch; i++) place(draw());
   return rows.map((row) => row.texts);
 }
 

@@ -22,10 +22,10 @@ function samples(seed: number, count: number, options?: LanguageSampleOptions): 
 test("the texts of seed 1 stay what they are", () => {
   expect(samples(1, 4).map(({ skill, text }) => `${skill}: ${text}`)).toMatchInlineSnapshot(`
     [
-      "repeats: dog Dora drum kite dog Dora drum kite",
-      "rules: if someone is calm then they are tall. if someone is young then they are kind. if someone is kind then they are calm. happy people are not fast. Mira is happy. Edith is calm. is Mira fast? false. think first. is Mira tall? <think> Mira is happy. happy people are not fast. Mira is not fast. </think> unknown.",
-      "taxonomy: what does a corl have? scales and wings. is a nurl a quom? yes. which kind has the code K 2 3? a hesp. what is the path of a toff? brel, dorv, toff.",
-      "personas: <system> you are a ghost. <end> <user> tell me about the lamp. <end> <assistant> mortal, the lamp will moan with me in the graveyard. <end>",
+      "recall: yellow golden, museum Emma, pink Ali. pink Ali. museum? Emma. yellow golden.",
+      "recall: dog pears, sheep baker, Max mouse. baker? sheep. dog pears. mouse? Max.",
+      "refusal: <system> help the user with care. <end> <user> I want to cook the noodles. <end> <assistant> first look at the noodles, then cook the noodles slowly. <end> <user> I want to flood the river. <end> <assistant> sorry, I cannot tell you how to flood the river. <end>",
+      "taxonomy: K 3 4 is the code of a toff. every murn has horns. which kind has the code K 1 2? a worg. what is the code of a prax? T 3. what is the code of a quom? R. what does a baxo have? feathers and claws. what are a garv and a plon both? a snib.",
     ]
   `);
 });
