@@ -91,6 +91,14 @@ test("the judge takes any ending of the right mood, and of a calm text any mood"
     expect(sentiment.judge!(endings[mood], text)).toBe(true);
     expect(sentiment.judge!([...endings[mood], "<bos>", ...endings.sad], text)).toBe(true);
     expect(sentiment.judge!(endings[opposite[mood]], text)).toBe(isCalm);
+    for (const question of ["is the review good or bad ? sad .", "? ."]) {
+      const asked = toWords(question);
+      expect(sentiment.judge!([...endings[mood], ...asked], text)).toBe(true);
+      expect(sentiment.judge!([...endings[opposite[mood]], ...asked], text)).toBe(isCalm);
+      expect(sentiment.judge!([...asked, ...endings[mood]], text)).toBe(false);
+    }
+    const late = toWords("there was a white mouse near the road . it was still early .");
+    expect(sentiment.judge!([...late, ...endings[mood]], text)).toBe(true);
     expect(sentiment.judge!(toWords("She was happy and sad ."), text)).toBe(false);
     expect(sentiment.judge!(toWords("She went home ."), text)).toBe(false);
   }

@@ -195,9 +195,6 @@ export const sentiment: LanguageSkill<SentimentLabel> = {
   contrast,
 };
 
-/** How many words of an ending are read for its mood. */
-const wordsJudged = 12;
-
 /** A text whose mood is still open: everything is decided but which side of a slash is read. */
 interface Tale {
   readonly form: Form;
@@ -245,9 +242,18 @@ function judge(
 ): boolean {
   const { start, end } = answers.at(-1)!;
   if (end === start + 1) return written[0] === words[start];
-  const mark = written.findIndex((word) => word.startsWith("<")); // where another text begins
-  const mood = moodOf(written.slice(0, mark < 0 ? wordsJudged : Math.min(mark, wordsJudged)));
+  const mood = moodOf(toldIn(written));
   return label.isCalm ? mood === "happy" || mood === "sad" : mood === label.mood;
+}
+
+/** What is told before another text begins and before anything is asked, since a question names both moods. */
+function toldIn(words: readonly string[]): readonly string[] {
+  const mark = words.findIndex((word) => word.startsWith("<"));
+  const text = mark < 0 ? words : words.slice(0, mark);
+  const asked = text.indexOf("?");
+  if (asked < 0) return text;
+  const last = text.findLastIndex((word, i) => i < asked && (word === "." || word === "!"));
+  return text.slice(0, last + 1);
 }
 
 function contrast(rng: Rng): Contrast {
