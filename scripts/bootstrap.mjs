@@ -149,6 +149,8 @@ async function build() {
     fs.rmSync(next, { recursive: true, force: true });
     throw new SetupError(`the build failed. The compiler says:\n${result.output.trimEnd()}`);
   }
+  // npm makes a command executable when it installs it, and npx runs this one from here
+  fs.chmodSync(path.join(next, "cli", "main.js"), 0o755);
   fs.rmSync(dist, { recursive: true, force: true });
   fs.renameSync(next, dist);
   fs.writeFileSync(stamp, wanted);
@@ -162,6 +164,7 @@ function sourceHash() {
     .filter((file) => file.endsWith(".ts") && !file.endsWith(".test.ts"))
     .map((file) => path.join("src", file));
   for (const file of [
+    "scripts/bootstrap.mjs",
     "tsconfig.json",
     "tsconfig.build.json",
     "package-lock.json",

@@ -51,6 +51,11 @@ test("a package is missing until npm has recorded it in the wanted version and i
   expect(missingPackages(repository)).toEqual(["node_modules/zod"]); // somebody deleted it
 });
 
+test.skipIf(process.platform === "win32")("what was built can be run as a command", () => {
+  const command = new URL("../dist/cli/main.js", import.meta.url);
+  expect(() => fs.accessSync(command, fs.constants.X_OK)).not.toThrow();
+});
+
 test("an install without a network says so in one sentence", () => {
   const npm = "npm error code EAI_AGAIN\nnpm error syscall getaddrinfo\nnpm error network ...\n";
   expect(installError(npm).message).toMatchInlineSnapshot(`
