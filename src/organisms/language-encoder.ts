@@ -13,6 +13,7 @@ import { languageMeasureForms } from "./language-measures.ts";
 import { measuredSamples, ROWS } from "./language-skills.ts";
 import type { LanguageMeasure } from "./language-skills.ts";
 import {
+  BATCH,
   drawnAt,
   firstLessons,
   languageConfigIds,
@@ -25,7 +26,6 @@ import type { Organism, Skill } from "./organism.ts";
 
 const SEED = 16;
 const STEPS = 6000;
-const SIZE = { batch: 16, pos: 128, context: 0.2 } as const;
 
 /** Stands for a word that is to be found. */
 const MASK = "<mask>";
@@ -73,7 +73,7 @@ export const languageEncoder: Organism<EncoderNetwork> = {
   },
   recipe: {
     steps: STEPS,
-    tokens: SIZE.batch * SIZE.pos,
+    tokens: BATCH.batch * BATCH.pos,
     learningRate: 1e-3,
     warmupSteps: 100,
     weightDecay: 0.1,
@@ -108,12 +108,12 @@ const lessons = firstLessons(STEPS);
 function maskedRows(index: number, seed: number): MaskedRows {
   const rng = new Rng(seed).split("batch").split(index);
   const { tokens, positions, segments, weights } = languageBatch(rng, languageIds, {
-    ...SIZE,
+    ...BATCH,
     ...drawnAt(index, lessons),
   });
   const isHole = holes(rng, { tokens, positions, segments, weights });
   const rows = (data: Int32Array | Float32Array): Tensor =>
-    tensor(data, { shape: [SIZE.batch, SIZE.pos] });
+    tensor(data, { shape: [BATCH.batch, BATCH.pos] });
   return {
     tokens: rows(tokens.map((id, i) => (isHole[i] ? maskId : id))),
     targets: rows(tokens),

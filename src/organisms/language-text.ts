@@ -62,7 +62,7 @@ function languageRows(seed: number, index: number, options: LanguageBatchOptions
 }
 
 /** Rows of a batch, tokens of a row, and how much the words between answers count. */
-const BATCH = { batch: 16, pos: 128, context: 0.2 } as const;
+export const BATCH = { batch: 16, pos: 128, context: 0.2 } as const;
 
 /** What the recipes of decoders of the language world differ in. */
 export interface LanguageRecipeOptions {

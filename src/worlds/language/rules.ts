@@ -55,7 +55,7 @@ export interface RulesLabel {
   readonly questions: readonly RuleQuestion[];
   /** Depth of the last question. */
   readonly depth: number;
-  /** Whether the last answer begins with its working: what follows about the person, step by step. */
+  /** Whether there is one question, whose answer begins with its working: all that follows about the person. */
   readonly isSpelled: boolean;
 }
 
@@ -64,7 +64,7 @@ const answers: readonly Answer[] = ["true", "false", "unknown"];
 const rarity = [1, 4, 1];
 
 /**
- * Rule chains, answered at once, or after `think first.` with every rule that is used and what follows from it.
+ * Rule chains, answered at once, or after `think first.` with all that follows about the person, rule by rule.
  *
  * @source Clark, Tafjord & Richardson 2020, "Transformers as Soft Reasoners over Language", arXiv:2002.05867; working written out:
  * Tafjord, Dalvi & Clark 2021, "ProofWriter", arXiv:2012.13048
@@ -84,7 +84,7 @@ export const rules: LanguageSkill<RulesLabel> = {
   ],
   knobs: {
     depth: { meaning: "rules in the chain of the last question", least: 1, most: 3 },
-    spelled: { meaning: "1 writes the working of the last question out", least: 0, most: 1 },
+    spelled: { meaning: "1 asks one question and writes its working out", least: 0, most: 1 },
   },
   draw,
 };
@@ -293,12 +293,11 @@ function write(
   const known = conclude(scene.rules, scene.facts);
   const words = scene.rules.flatMap((rule, i) => ruleWords(rule, isShort[i]!));
   for (const { name, attribute } of scene.facts) words.push(name, "is", attribute, ".");
-  const spans = questions.map((question, i) => {
-    const isThought = isSpelled && i === questions.length - 1;
-    if (isThought) words.push(...split(thinkFirst));
+  const spans = questions.map((question) => {
+    if (isSpelled) words.push(...split(thinkFirst));
     words.push(...asking(question));
     const start = words.length;
-    if (isThought) words.push(chat.think, ...working(known, question), chat.thought);
+    if (isSpelled) words.push(chat.think, ...working(known, question), chat.thought);
     words.push(ask(scene.rules, known, question).answer, ".");
     return { start, end: words.length - 1 };
   });
