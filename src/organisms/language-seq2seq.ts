@@ -101,12 +101,8 @@ export const languageSeq2Seq: Organism<Seq2SeqNetwork> = {
     },
     initial,
   },
-  // left out is what has many forms, and the working that fits, which of rules is that of unknown answers alone
   skills: languageMeasureForms
-    .filter(
-      ({ name }) =>
-        !/personas|politeness|service|requests|mood|walks|verbose|chains, thought out/.test(name),
-    )
+    .filter(({ unfitFor }) => !unfitFor?.includes("seq2seq"))
     .map(answerMeasure),
   limits: languageLimits,
 };

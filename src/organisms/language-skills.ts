@@ -22,6 +22,11 @@ export interface LanguageMeasure {
   readonly together?: number;
   /** Whether every word of every answer counts by itself instead. Default false. */
   readonly byWord?: boolean;
+  /**
+   * Networks that it says nothing about: a mask tells an encoder how many words are missing, and the answers of a seq2seq network are
+   * short. Default: none.
+   */
+  readonly unfitFor?: readonly ("encoder" | "seq2seq")[];
 }
 
 /** Rows that are read or written at a time. */
