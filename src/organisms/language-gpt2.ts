@@ -1,6 +1,7 @@
 // The language world in another form: layer norms, GELU and learned positions.
 
 import type { LanguageNetwork } from "../network/language.ts";
+import { normal } from "../nn/index.ts";
 import { languageMeasures } from "./language-measures.ts";
 import {
   languageConfigIds,
@@ -8,6 +9,7 @@ import {
   languageRecipe,
   languageTokenizer,
   languageVocabSize,
+  linearWeights,
 } from "./language-text.ts";
 import type { Organism } from "./organism.ts";
 
@@ -31,7 +33,14 @@ export const languageGpt2: Organism<LanguageNetwork> = {
     ...languageConfigIds,
   },
   tokenizer: languageTokenizer,
-  recipe: languageRecipe({ seed: 12, steps: 8000, learningRate: 2e-3 }),
+  recipe: {
+    ...languageRecipe({ seed: 12, steps: 8000, learningRate: 2e-3 }),
+    // words weigh more than their places at first: where both weigh the same, heads find places and never what goes with a word
+    initial: (path, shape, rng) =>
+      path === "embed"
+        ? normal(shape, { seed: rng.word(), std: 0.1 })
+        : linearWeights(path, shape, rng),
+  },
   skills: languageMeasures,
   limits: languageLimits,
 };
