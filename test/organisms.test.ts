@@ -47,7 +47,6 @@ const awaited = [
   "language-encoder",
   "language-seq2seq",
   "language-trace",
-  "shapes-vit",
   "shapes-mae",
   "vision-language",
 ];

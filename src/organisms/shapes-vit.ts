@@ -12,7 +12,7 @@ import { PICTURE_SIZE, picturesConfig } from "./shapes-pictures.ts";
 
 const WIDTH = 96;
 
-const recipe = classifierRecipe({ seed: 21, steps: 5000, batch: 32, learningRate: 1.5e-3 });
+const recipe = classifierRecipe({ seed: 21, steps: 10000, batch: 32, learningRate: 1.5e-3 });
 
 /** `organism:shapes-vit`. */
 export const shapesVit: Organism<VisionNetwork> = {
