@@ -44,7 +44,6 @@ const awaited = [
   "language-mamba2",
   "language-encoder",
   "language-seq2seq",
-  "language-trace",
   "shapes-mae",
   "vision-language",
 ];
