@@ -44,7 +44,6 @@ const awaited = [
   "language-mamba2",
   "language-encoder",
   "language-seq2seq",
-  "shapes-mae",
   "vision-language",
 ];
 
