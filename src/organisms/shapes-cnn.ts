@@ -26,6 +26,6 @@ export const shapesCnn: Organism<VisionNetwork> = {
     ...shapeLabels,
   },
   pictures: picturesConfig,
-  recipe: classifierRecipe({ seed: 22, steps: 6000, batch: 32, learningRate: 3e-3 }),
+  recipe: classifierRecipe({ seed: 22, steps: 10000, batch: 32, learningRate: 3e-3 }),
   skills: classifierSkills({ clear: 0.9, cluttered: 0.9, hidden: 0.9 }),
 };
