@@ -51,7 +51,7 @@ export const languageMeasureForms: readonly LanguageMeasure[] = [
   { name: "recall", skill: "recall", bar: 0.95, byWord: true },
   { name: "in-context functions", skill: "functions", bar: 0.8 },
   { name: "translation", skill: "translation", bar: 0.95, unfitFor: ["encoder"] },
-  { name: "mood", skill: "sentiment", bar: 0.97, knobs: { calm: 0 }, unfitFor: ["seq2seq"] },
+  { name: "mood", skill: "sentiment", bar: 0.97, knobs: { calm: 0 }, ...written },
   { name: "politeness", skill: "politeness", bar: 0.97, ...written },
   { name: "personas", skill: "personas", bar: 0.97, ...written },
   {
