@@ -21,8 +21,8 @@ export const shapesCnn: Organism<VisionNetwork> = {
     depths: [1, 2, 2],
     hidden_act: "gelu",
     layer_norm_eps: 1e-6,
-    // blocks write without a gain: so small a network needs none to train
-    layer_scale_init_value: 0,
+    // blocks write without a gain, which so small a network does not need to train; transformers refuses a whole number such as 0
+    layer_scale_init_value: -1e-6,
     ...shapeLabels,
   },
   pictures: picturesConfig,
