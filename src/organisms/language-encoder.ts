@@ -3,7 +3,7 @@
 import { wordTokenizerConfig, wordTokenizerJson } from "../checkpoints/tokenizer/word-tokenizer.ts";
 import { Rng } from "../core/rng.ts";
 import type { EncoderNetwork } from "../network/encoder.ts";
-import { countedCrossEntropy, normal } from "../nn/index.ts";
+import { countedCrossEntropy } from "../nn/index.ts";
 import { textBias } from "../nn/masks.ts";
 import { tensor, zeros } from "../tensor/ops/creation.ts";
 import type { Tensor } from "../tensor/tensor.ts";
@@ -20,9 +20,10 @@ import {
   languageIds,
   languageLimits,
   languageVocabSize,
-  linearWeights,
+  weightyWords,
 } from "./language-text.ts";
 import type { Organism, Skill } from "./organism.ts";
+import { waves } from "./waves.ts";
 
 const SEED = 16;
 const STEPS = 12000;
@@ -47,11 +48,8 @@ const lessonShares: Shares = { answers: 0, answerWords: 0.4, otherWords: 0 };
 /** Some answers are masked as they are measured. */
 const worldShares: Shares = { answers: 0.2, answerWords: 0.25, otherWords: 0.12 };
 
-/** Deviation of embeddings before training, and the height of the waves that places begin as. */
-const [WORD_SIZE, PLACE_SIZE] = [0.1, 0.05];
-
-/** How much longer the longest of those waves is than the shortest. */
-const LONGEST_WAVE = 100;
+/** How high the waves are that places begin as, and how much longer the longest of them is than the shortest. */
+const [PLACE_SIZE, LONGEST_WAVE] = [0.05, 100];
 
 /** Rows with holes in them, each [batch, pos]. */
 type MaskedRows = {
@@ -138,11 +136,7 @@ function maskedRows(index: number, seed: number): MaskedRows {
 }
 
 /** Draws which tokens are masked. */
-function holes(
-  rng: Rng,
-  { tokens, positions, segments, weights }: LanguageBatch,
-  shares: Shares,
-): boolean[] {
+function holes(rng: Rng, { tokens, positions, weights }: LanguageBatch, shares: Shares): boolean[] {
   const isAnswer = (i: number): boolean => weights[i] === 1;
   const isHole: boolean[] = [];
   let isWhole = false;
@@ -150,32 +144,19 @@ function holes(
     const goesOn = isAnswer(i) && isAnswer(i - 1) && positions[i]! > 0;
     if (!goesOn) isWhole = isAnswer(i) && rng.uniform() < shares.answers;
     const share = isAnswer(i) ? shares.answerWords : shares.otherWords;
-    const isRead = segments[i] === 0 || weights[i] === 0;
-    isHole.push(isWhole || (!isRead && rng.uniform() < share));
+    isHole.push(isWhole || (weights[i] !== 0 && rng.uniform() < share));
   }
   return isHole;
 }
 
-/**
- * Words weigh more than places at first, as in other forms of the language world, and places begin as waves, since a hole is found by
- * its place alone: from random places it takes thousands of steps until a hole looks at the words beside it.
- *
- * @source Vaswani et al. 2017, arXiv:1706.03762, section 3.5; the wavelengths are those of short texts
- */
+/** Places begin as waves, since a hole finds the words beside it by its place alone, and is slow to do so from random places. */
 function initial(path: string, shape: readonly number[], rng: Rng): Tensor | undefined {
-  if (path === "embed") return normal(shape, { seed: rng.word(), std: WORD_SIZE });
-  return path === "posEmbed" ? waves(shape) : linearWeights(path, shape, rng);
-}
-
-/** Sines beside cosines of place, of wavelengths from 2 pi to about 100 times that, [pos, dModel]. */
-function waves([places, width]: readonly number[]): Tensor {
-  const half = width! / 2;
-  const values = Float32Array.from({ length: places! * width! }, (_, i) => {
-    const column = i % width!;
-    const angle = Math.floor(i / width!) * LONGEST_WAVE ** (-(column % half) / half);
-    return PLACE_SIZE * (column < half ? Math.sin(angle) : Math.cos(angle));
-  });
-  return tensor(values, { shape: [places!, width!] });
+  if (path !== "posEmbed") return weightyWords(path, shape, rng);
+  const [places, size] = shape as [number, number];
+  const values = Array.from({ length: places }, (_, place) =>
+    waves(place, { size, ratio: LONGEST_WAVE }).map((value) => PLACE_SIZE * value),
+  );
+  return tensor(Float32Array.from(values.flat()), { shape });
 }
 
 /** Makes a measurement of a skill: the last answer is masked, and every word of it must be likeliest where it stood. */

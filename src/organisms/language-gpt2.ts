@@ -1,7 +1,6 @@
 // The language world in another form: layer norms, GELU and learned positions.
 
 import type { LanguageNetwork } from "../network/language.ts";
-import { normal } from "../nn/index.ts";
 import { languageMeasures } from "./language-measures.ts";
 import {
   languageConfigIds,
@@ -9,7 +8,7 @@ import {
   languageRecipe,
   languageTokenizer,
   languageVocabSize,
-  linearWeights,
+  weightyWords,
 } from "./language-text.ts";
 import type { Organism } from "./organism.ts";
 
@@ -35,11 +34,7 @@ export const languageGpt2: Organism<LanguageNetwork> = {
   tokenizer: languageTokenizer,
   recipe: {
     ...languageRecipe({ seed: 12, steps: 8000, learningRate: 2e-3 }),
-    // words weigh more than their places at first: where both weigh the same, heads find places and never what goes with a word
-    initial: (path, shape, rng) =>
-      path === "embed"
-        ? normal(shape, { seed: rng.word(), std: 0.1 })
-        : linearWeights(path, shape, rng),
+    initial: weightyWords,
   },
   skills: languageMeasures,
   limits: languageLimits,

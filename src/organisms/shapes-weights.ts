@@ -4,6 +4,7 @@ import type { Rng } from "../core/rng.ts";
 import { kaimingNormal } from "../nn/index.ts";
 import { tensor } from "../tensor/ops/creation.ts";
 import type { Tensor } from "../tensor/tensor.ts";
+import { waves } from "./waves.ts";
 
 /**
  * A parameter before training, as `initial` of a recipe: matrices and kernels, and the position embeddings of patches.
@@ -34,15 +35,11 @@ export function gridPlaces(shape: readonly number[]): Tensor {
   const [rows, size] = shape.slice(-2) as [number, number];
   const side = Math.floor(Math.sqrt(rows));
   const first = rows - side ** 2;
-  const quarter = size / 4;
   const data = new Float32Array(rows * size);
   for (let patch = 0; patch < side ** 2; patch++) {
     const places = [patch % side, Math.floor(patch / side)];
-    for (let i = 0; i < size; i++) {
-      const turn = places[Math.floor(i / (2 * quarter))]! * WAVES ** (-(i % quarter) / quarter);
-      const wave = Math.floor(i / quarter) % 2 === 0 ? Math.sin(turn) : Math.cos(turn);
-      data[(first + patch) * size + i] = wave;
-    }
+    const values = places.flatMap((place) => waves(place, { size: size / 2, ratio: WAVES }));
+    data.set(values, (first + patch) * size);
   }
   return tensor(data, { shape });
 }
