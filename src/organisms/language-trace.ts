@@ -74,7 +74,7 @@ export const languageTrace: Organism<LanguageNetwork> = {
     .map((form) => languageMeasure({ ...form, bar: bars.get(form.name)! })),
   limits: [
     ...languageLimits,
-    "It has two narrow layers and no lessons, and never learns to recall pairs, to bind colours or people, to read tables or to follow rules.",
+    "It has two narrow layers and no lessons, and never learns to recall pairs, to bind colours or people, to take two hops at once, to read tables or to follow rules.",
   ],
 };
 
