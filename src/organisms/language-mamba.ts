@@ -6,6 +6,7 @@ import type { LanguageNetwork } from "../network/language.ts";
 import { ones, tensor } from "../tensor/ops/creation.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { sizeOf } from "../tensor/tensor.ts";
+import type { PackedRows } from "./decoder.ts";
 import { languageMeasures } from "./language-measures.ts";
 import {
   languageConfigIds,
@@ -14,14 +15,15 @@ import {
   languageTokenizer,
   languageVocabSize,
   linearWeights,
+  stateLessons,
 } from "./language-text.ts";
-import type { Organism } from "./organism.ts";
+import type { LanguageRecipeOptions } from "./language-text.ts";
+import type { Organism, Recipe } from "./organism.ts";
 
 const shared = {
   vocab_size: languageVocabSize,
   hidden_size: 128,
   num_hidden_layers: 4,
-  state_size: 16,
   expand: 2,
   conv_kernel: 4,
   layer_norm_epsilon: 1e-5,
@@ -32,6 +34,17 @@ const shared = {
   ...languageConfigIds,
 };
 
+/** How both are taught. */
+function stateSpaceRecipe(
+  options: Pick<LanguageRecipeOptions, "seed" | "steps">,
+): Recipe<LanguageNetwork, PackedRows> {
+  const lessons = stateLessons(options.steps);
+  return {
+    ...languageRecipe({ ...options, learningRate: 3e-3, lessons }),
+    initial: initialStateSpace,
+  };
+}
+
 /** `organism:language-mamba`. */
 export const languageMamba: Organism<LanguageNetwork> = {
   name: "language-mamba",
@@ -40,13 +53,11 @@ export const languageMamba: Organism<LanguageNetwork> = {
     architectures: ["MambaForCausalLM"],
     model_type: "mamba",
     ...shared,
+    state_size: 16,
     time_step_rank: 8,
   },
   tokenizer: languageTokenizer,
-  recipe: {
-    ...languageRecipe({ seed: 14, steps: 8000, learningRate: 1.5e-3 }),
-    initial: initialStateSpace,
-  },
+  recipe: stateSpaceRecipe({ seed: 14, steps: 6000 }),
   skills: languageMeasures,
   limits: languageLimits,
 };
@@ -60,16 +71,14 @@ export const languageMamba2: Organism<LanguageNetwork> = {
     architectures: ["Mamba2ForCausalLM"],
     model_type: "mamba2",
     ...shared,
+    state_size: 64,
     num_heads: 8,
     head_dim: 32,
     n_groups: 1,
     chunk_size: 64,
   },
   tokenizer: languageTokenizer,
-  recipe: {
-    ...languageRecipe({ seed: 15, steps: 8000, learningRate: 1.5e-3 }),
-    initial: initialStateSpace,
-  },
+  recipe: stateSpaceRecipe({ seed: 15, steps: 7000 }),
   skills: languageMeasures,
   limits: languageLimits,
 };

@@ -4,46 +4,35 @@ import { wordTokenizerConfig, wordTokenizerJson } from "../checkpoints/tokenizer
 import { Rng } from "../core/rng.ts";
 import type { Seq2SeqNetwork } from "../network/seq2seq.ts";
 import { countedCrossEntropy, normal } from "../nn/index.ts";
-import { causalBias, hiddenKeys } from "../nn/masks.ts";
+import { causalBias } from "../nn/masks.ts";
 import { arange, tensor } from "../tensor/ops/creation.ts";
 import type { Tensor } from "../tensor/tensor.ts";
-import { languageSample, languageVocabulary, toText } from "../worlds/index.ts";
-import type { DrawnSkill, LanguageSample } from "../worlds/index.ts";
+import { languageVocabulary, toText } from "../worlds/index.ts";
+import type { LanguageSample } from "../worlds/index.ts";
 import { languageMeasureForms } from "./language-measures.ts";
+import {
+  beforeAnswer,
+  drawPairs,
+  fits,
+  holes,
+  idsOf,
+  seq2seqIds,
+  SOURCE,
+  TARGET,
+} from "./language-seq2seq-pairs.ts";
+import type { Pair, Pairs } from "./language-seq2seq-pairs.ts";
 import { measuredSamples, ROWS } from "./language-skills.ts";
 import type { LanguageMeasure } from "./language-skills.ts";
-import {
-  drawnAt,
-  firstLessons,
-  languageConfigIds,
-  languageIds,
-  languageLimits,
-  languageVocabSize,
-} from "./language-text.ts";
+import { drawnAt, languageConfigIds, languageLimits, readerLessons } from "./language-text.ts";
 import type { Organism, Skill } from "./organism.ts";
 
 const SEED = 17;
 const STEPS = 6000;
 const BATCH = 48;
 
-/** Longest prompt and longest answer, in words; a text beyond them is not taught. */
-const [PROMPT, ANSWER] = [64, 16];
-
 const WIDTH = 128;
 const HEADS = 4;
 const FEED_FORWARD = 256;
-
-/** Prompts with answers. */
-type Pairs = {
-  /** int32, [batch, PROMPT] */
-  readonly source: Tensor;
-  /** Added to the scores of what looks at the source, [batch, 1, 1, PROMPT]. */
-  readonly sourceMask: Tensor;
-  /** Start token, words and `<eos>`, int32, [batch, ANSWER + 2] */
-  readonly target: Tensor;
-  /** How much a token of the target counts, float32. */
-  readonly weights: Tensor;
-};
 
 /** `organism:language-seq2seq`. */
 export const languageSeq2Seq: Organism<Seq2SeqNetwork> = {
@@ -54,7 +43,7 @@ export const languageSeq2Seq: Organism<Seq2SeqNetwork> = {
     architectures: ["T5ForConditionalGeneration"],
     model_type: "t5",
     is_encoder_decoder: true,
-    vocab_size: languageVocabSize,
+    vocab_size: seq2seqIds.size,
     d_model: WIDTH,
     d_kv: WIDTH / HEADS,
     d_ff: FEED_FORWARD,
@@ -72,28 +61,31 @@ export const languageSeq2Seq: Organism<Seq2SeqNetwork> = {
     eos_token_id: languageConfigIds.eos_token_id,
   },
   tokenizer: {
-    json: wordTokenizerJson(languageVocabulary, { addBos: false, addEos: true }),
+    json: wordTokenizerJson([...languageVocabulary, ...holes], { addBos: false, addEos: true }),
     config: wordTokenizerConfig(),
   },
   recipe: {
     steps: STEPS,
-    tokens: BATCH * (PROMPT + ANSWER),
+    tokens: BATCH * (SOURCE + TARGET),
     learningRate: 1e-3,
     warmupSteps: 100,
     weightDecay: 0.1,
     clip: 1,
     seed: SEED,
-    batch: pairs,
+    batch: (index, own) => {
+      const { skills } = drawnAt(index, lessons);
+      return drawPairs(new Rng(own).split("batch").split(index), BATCH, skills);
+    },
     loss: (net, params, { source, sourceMask, target, weights }: Pairs) => {
-      const positions = arange(ANSWER + 1).reshape([1, ANSWER + 1]);
+      const positions = arange(TARGET + 1).reshape([1, TARGET + 1]);
       const inputs = {
         sourceTokens: source,
-        sourcePositions: arange(PROMPT).reshape([1, PROMPT]),
+        sourcePositions: arange(SOURCE + 1).reshape([1, SOURCE + 1]),
         sourceMask,
         tokens: target.slice({ axis: 1, end: -1 }),
         positions,
         keyPositions: positions,
-        mask: causalBias(ANSWER + 1),
+        mask: causalBias(TARGET + 1),
       };
       const logits = net.applyTap(inputs, {}, params).get("logits")!;
       const next = (x: Tensor): Tensor => x.slice({ axis: 1, start: 1 });
@@ -107,58 +99,17 @@ export const languageSeq2Seq: Organism<Seq2SeqNetwork> = {
   limits: languageLimits,
 };
 
-const lessons = firstLessons(STEPS);
-
-/** Batch number `index` of the run with that seed: a prompt is what stands before any one of a text's answers. */
-function pairs(index: number, seed: number): Pairs {
-  const rng = new Rng(seed).split("batch").split(index);
-  const source = new Int32Array(BATCH * PROMPT).fill(languageConfigIds.pad_token_id);
-  const target = new Int32Array(BATCH * (ANSWER + 2)).fill(languageConfigIds.pad_token_id);
-  const weights = new Float32Array(target.length);
-  const isReal: boolean[][] = [];
-  const { skills } = drawnAt(index, lessons);
-  for (let row = 0; row < BATCH; row++) {
-    const { prompt, answer } = drawPair(rng, skills);
-    source.set([...ids(prompt), languageConfigIds.eos_token_id], row * PROMPT);
-    target.set([...ids(answer), languageConfigIds.eos_token_id], row * (ANSWER + 2) + 1);
-    weights.fill(1, row * (ANSWER + 2) + 1, row * (ANSWER + 2) + answer.length + 2);
-    isReal.push(Array.from({ length: PROMPT }, (_, i) => i <= prompt.length));
-  }
-  return {
-    source: tensor(source, { shape: [BATCH, PROMPT] }),
-    sourceMask: hiddenKeys(isReal),
-    target: tensor(target, { shape: [BATCH, ANSWER + 2] }),
-    weights: tensor(weights, { shape: [BATCH, ANSWER + 2] }),
-  };
-}
-
-interface Pair {
-  readonly prompt: readonly string[];
-  readonly answer: readonly string[];
-}
-
-/** @param skills - one of which is drawn. Default: any of the world */
-function drawPair(rng: Rng, skills?: readonly DrawnSkill[]): Pair {
-  for (;;) {
-    const { words, answers } = languageSample(rng, skills && rng.pick(skills));
-    if (answers.length === 0) continue;
-    const { start, end } = rng.pick(answers);
-    if (start < PROMPT && end - start <= ANSWER)
-      return { prompt: words.slice(0, start), answer: words.slice(start, end) };
-  }
-}
-
-function ids(words: readonly string[]): number[] {
-  return words.map((word) => languageIds.get(word)!);
-}
+const lessons = readerLessons(STEPS);
 
 /**
- * Fresh weights by the sizes of what they multiply, since T5 divides its scores by nothing.
+ * Fresh weights by the sizes of what they multiply, since T5 divides its scores by nothing. Of the encoder's heads one begins by looking at
+ * the word before and one at the word after: at the rate that suits matrices, biases of distances take thousands of steps to find those.
  *
  * @source Raffel et al. 2020, arXiv:1910.10683; the deviations are those of its Mesh TensorFlow code
  */
 function initial(path: string, shape: readonly number[], rng: Rng): Tensor | undefined {
   if (shape.length !== 2) return undefined;
+  if (path.endsWith(".distance")) return besideFirst(shape as [number, number], path);
   const std = path.endsWith(".q.weight")
     ? (WIDTH * (WIDTH / HEADS)) ** -0.5
     : /embed/.test(path)
@@ -167,33 +118,47 @@ function initial(path: string, shape: readonly number[], rng: Rng): Tensor | und
   return normal(shape, { seed: rng.word(), std });
 }
 
+/** Biases of distances, [bucket, head], with which head 0 looks one place back and head 1 one place ahead, and the others anywhere. */
+function besideFirst([buckets, heads]: [number, number], path: string): Tensor {
+  const aside = path.startsWith("encoder") ? buckets / 2 : buckets;
+  const bias = (bucket: number, head: number): number => {
+    if (head > 1) return 0;
+    const isAhead = bucket >= aside;
+    const away = Math.abs((bucket % aside) - 1);
+    return isAhead === (head === 1) ? Math.max(-2 * away, ELSEWHERE) : ELSEWHERE;
+  };
+  const values = Array.from({ length: buckets * heads }, (_, i) =>
+    bias(Math.floor(i / heads), i % heads),
+  );
+  return tensor(Float32Array.from(values), { shape: [buckets, heads] });
+}
+
+/** How little a head that looks at a word beside it begins by seeing of the others. */
+const ELSEWHERE = -8;
+
 /** Makes a measurement of a skill: the network writes the last answer, word by word likeliest, and nothing after it. */
 function answerMeasure(form: LanguageMeasure): Skill<Seq2SeqNetwork> {
-  const fits = ({ answers }: LanguageSample): boolean =>
-    answers.at(-1)!.start < PROMPT && answers.at(-1)!.end - answers.at(-1)!.start <= ANSWER;
+  const asked = (x: LanguageSample): Pair => beforeAnswer(x, x.answers.at(-1)!);
   return {
     name: form.name,
-    meaning: `${form.name}: the last answer of a text of at most ${PROMPT} words, written likeliest word by word, and its end.`,
+    meaning: `${form.name}: the last answer of a text of at most ${SOURCE} words, written likeliest word by word, and its end.`,
     bar: form.bar,
     measure: async (net, options) => {
-      const only = (x: LanguageSample): boolean => fits(x) && (form.only?.(x) ?? true);
+      const only = (x: LanguageSample): boolean => fits(asked(x)) && (form.only?.(x) ?? true);
       const samples = measuredSamples({ ...form, only }, options);
       const hits: boolean[] = [];
       for (let at = 0; at < samples.length; at += ROWS) {
-        const rows = samples.slice(at, at + ROWS).map(({ words, answers }) => ({
-          prompt: words.slice(0, answers.at(-1)!.start),
-          answer: words.slice(answers.at(-1)!.start, answers.at(-1)!.end),
-        }));
-        const target = rows.map(({ answer }) => [net.config.decoderStart, ...ids(answer)]);
+        const rows = samples.slice(at, at + ROWS).map(asked);
+        const prompts = rows.map(({ target }) => [net.config.decoderStart, ...idsOf(target)]);
         const { logits } = net.trace({
-          source: rows.map(({ prompt }) => toText(prompt)),
-          target: { prompts: target, padding: "right" },
+          source: rows.map(({ source }) => toText(source)),
+          target: { prompts, padding: "right" },
         });
         const best = await logits.argmax({ axis: -1 }).numbers();
         const pos = logits.shape[1]!;
         hits.push(
-          ...rows.map(({ answer }, row) =>
-            [...ids(answer), languageConfigIds.eos_token_id].every(
+          ...rows.map(({ target }, row) =>
+            [...idsOf(target), languageConfigIds.eos_token_id].every(
               (id, i) => best[row * pos + i] === id,
             ),
           ),
