@@ -56,6 +56,8 @@ export interface Recipe<
   /** Highest learning rate; it rises for `warmupSteps` and falls to a fiftieth along a cosine. */
   readonly learningRate: number;
   readonly warmupSteps: number;
+  /** What the learning rate of a parameter is multiplied by. Default: 1. */
+  rateScale?(path: string): number;
   readonly weightDecay: number;
   /** Largest gradient norm. */
   readonly clip: number;

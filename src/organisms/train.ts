@@ -171,11 +171,13 @@ async function freshParams(
 }
 
 /** Gains and biases do not shrink; they are what has one axis. */
-function optimiserOf({ weightDecay }: Recipe, params: Trainee): Optimiser {
-  const groups = leaves<Tensor>(params)
-    .filter(([, { shape }]) => shape.length < 2)
-    .map(([match]) => ({ match, weightDecay: 0 }));
-  return adamW({ beta2: 0.98, weightDecay, groups });
+function optimiserOf(recipe: Recipe, params: Trainee): Optimiser {
+  const groups = leaves<Tensor>(params).map(([match, { shape }]) => ({
+    match,
+    weightDecay: shape.length < 2 ? 0 : recipe.weightDecay,
+    rateScale: recipe.rateScale?.(match) ?? 1,
+  }));
+  return adamW({ beta2: 0.98, groups });
 }
 
 /**

@@ -7,35 +7,53 @@ import { Rng } from "../core/rng.ts";
 import { leaves } from "../core/tree.ts";
 import type { VisionLanguageNetwork } from "../network/vision-language.ts";
 import { countedCrossEntropy, normal } from "../nn/index.ts";
+import type { LossResult } from "../nn/index.ts";
 import { causalBias, NEVER } from "../nn/masks.ts";
 import { concat } from "../runtime/index.ts";
 import { openFolder } from "../runtime/open-folder.ts";
+import { tensor, zeros } from "../tensor/ops/creation.ts";
 import type { Tensor } from "../tensor/tensor.ts";
-import type { ShapeAttribute } from "../worlds/index.ts";
 import { language } from "./language.ts";
 import { languageConfigIds } from "./language-text.ts";
 import { openAny } from "./load-network.ts";
 import type { Organism } from "./organism.ts";
 import { organismFolder } from "./place.ts";
-import { freshReadout, PATCH, patchLoss } from "./shapes-patches.ts";
-import type { PatchReadout } from "./shapes-patches.ts";
+import { PATCH } from "./shapes-patches.ts";
 import { PICTURE_SIZE, picturesConfig } from "./shapes-pictures.ts";
 import { lookingWeights } from "./shapes-weights.ts";
 import { attributes, attributeValues } from "./vision-language-questions.ts";
 import { POS, seenRows } from "./vision-language-rows.ts";
-import type { SeenRows } from "./vision-language-rows.ts";
+import type { PatchTruths, SaidRows, SeenOptions, SeenRows } from "./vision-language-rows.ts";
 import { captionSkill, questionSkill } from "./vision-language-skills.ts";
 import { IMAGE, seeingIds, seeingTokenizer } from "./vision-language-text.ts";
 
 const SEED = 24;
-const BATCH = 16;
+const BATCH = 8;
 const WIDTH = 96;
 
-/** What reads patches out, which teaches the tower to look before words can. */
-type Readouts = Readonly<Record<ShapeAttribute, PatchReadout>>;
-
-/** How much it counts what the tower for pictures knows of every patch, beside the words. */
+/** How much it counts that patches lie where the words for them do, beside what is said. */
 const PATCH_SHARE = 0.3;
+
+/** What cosines of patches and words are multiplied by: sharp enough to be sure of one word where four are in a patch. */
+const SHARPNESS = 20;
+
+/** How many pictures a batch has, and what is said of them, until which step. */
+interface Lesson {
+  readonly until: number;
+  readonly pictures: number;
+  readonly said: SeenOptions;
+}
+
+/**
+ * First pictures alone, until patches lie where their words do, then what is what in pictures of two objects, then everything.
+ *
+ * @source Liu et al. 2023, arXiv:2304.08485, section 4.2, for pictures before words
+ */
+const lessons: readonly Lesson[] = [
+  { until: 2000, pictures: 16, said: { asked: [] } },
+  { until: 2600, pictures: BATCH, said: { asked: ["attribute"], count: 2 } },
+  { until: Infinity, pictures: BATCH, said: {} },
+];
 
 /** `organism:vision-language`. */
 export const visionLanguage: Organism<VisionLanguageNetwork> = {
@@ -73,29 +91,30 @@ export const visionLanguage: Organism<VisionLanguageNetwork> = {
     tokens: BATCH * POS,
     learningRate: 1.5e-3,
     warmupSteps: 300,
+    // what the language network knows of looking back is to serve here, and a high rate loses it
+    rateScale: (path) => (path.startsWith("text.") ? 0.3 : 1),
     weightDecay: 0.01,
     clip: 1,
     seed: SEED,
-    batch: (index, own) => seenRows(new Rng(own).split("batch").split(index), BATCH),
-    extra: (rng) =>
-      Object.fromEntries(
-        attributes.map((name) => [name, freshReadout(rng, WIDTH, attributeValues[name].length)]),
-      ),
-    loss: (net, params, rows: SeenRows, { extra }) => {
-      const sites = net.applyTap(inputsOf(rows), {}, params);
+    batch: (index, own) => {
+      const { pictures, said } = lessons.find(({ until }) => index < until)!;
+      return seenRows(new Rng(own).split("batch").split(index), pictures, said);
+    },
+    loss: (net, params, { pixels, patches, said }: SeenRows) => {
+      const sites = net.applyTap({ pixels, ...(said ? inputsOf(said) : unsaid) }, {}, params);
+      const { text } = params as { text: { embed: Tensor } };
+      const named = wordsOfPatches(sites.get("image_features")!, text.embed, patches);
+      const logits = sites.get("logits")!;
+      // what is not read has a gradient too, of 0
+      if (said === undefined) return { ...named, loss: named.loss.add(logits.sum().mul(0)) };
       const next = (x: Tensor): Tensor => x.slice({ axis: 1, start: 1 });
-      const { loss, count } = countedCrossEntropy(sites.get("logits")!, next(rows.tokens), {
-        weights: next(rows.weights),
+      const { loss, count } = countedCrossEntropy(logits, next(said.tokens), {
+        weights: next(said.weights),
       });
-      const features = sites.get("vision.features")!;
-      const patches = attributes
-        .map((name) => patchLoss(features, rows.truths[name], (extra as Readouts)[name]))
-        .reduce((sum, one) => sum.add(one))
-        .div(attributes.length);
       return {
-        loss: loss.add(patches.mul(PATCH_SHARE)),
+        loss: loss.add(named.loss.mul(PATCH_SHARE)),
         count,
-        metrics: { words: loss, patches },
+        metrics: { words: loss, patches: named.loss },
       };
     },
     initial,
@@ -117,19 +136,47 @@ export const visionLanguage: Organism<VisionLanguageNetwork> = {
   ],
 };
 
-/** What the network is given: rows without their last token, in which a text sees the picture and itself. */
-export function inputsOf({
-  pixels,
-  tokens,
-  positions,
-  segments,
-}: SeenRows): Record<string, Tensor> {
+/**
+ * Mean nats of the words for what patches show, told by how near patches lie to the embeddings of words. So a word finds the patches
+ * that it names, as it finds itself in a text; without that, answers are guesses among what a picture shows.
+ *
+ * @param features - [batch, patch, dModel]
+ * @param embed - [dVocab, dModel]
+ * @source Radford et al. 2021, arXiv:2103.00020, section 2.3, for cosines as logits; theirs are of whole images and texts
+ */
+function wordsOfPatches(
+  features: Tensor,
+  embed: Tensor,
+  { values, isObject }: PatchTruths,
+): LossResult {
+  const unit = (x: Tensor): Tensor => x.rmsNorm(undefined, { epsilon: 1e-6 });
+  const dModel = embed.shape[1]!;
+  const seen = unit(features).mul(SHARPNESS / dModel);
+  const losses = attributes.map((attribute) => {
+    const ids = Int32Array.from(attributeValues[attribute], (word) => seeingIds.get(word)!);
+    const words = unit(embed.gather(tensor(ids, { shape: [ids.length] })));
+    const logits = seen.matmul(words, { transposeB: true });
+    return countedCrossEntropy(logits, values[attribute], { weights: isObject });
+  });
+  const sum = losses.map(({ loss }) => loss).reduce((total, one) => total.add(one));
+  return { loss: sum.div(losses.length), count: losses[0]!.count };
+}
+
+/** Stands for a text where pictures are only looked at. */
+const unsaid: Record<string, Tensor> = {
+  tokens: zeros([1, 1], "int32"),
+  positions: zeros([1, 1], "int32"),
+  keyPositions: zeros([1, 1], "int32"),
+  mask: zeros([1, 1, 1, 1]),
+};
+
+/** What the network is given beside pixels: rows without their last token, in which a text sees the picture and itself. */
+export function inputsOf({ tokens, positions, segments }: SaidRows): Record<string, Tensor> {
   const read = (x: Tensor): Tensor => x.slice({ axis: 1, end: -1 });
   const own = read(segments);
   const keys = own.unsqueeze(1).unsqueeze(1);
   const isSeen = own.unsqueeze(1).unsqueeze(-1).equal(keys).or(keys.equal(0));
   return {
-    pixels,
     tokens: read(tokens),
     positions: read(positions),
     keyPositions: read(positions),
