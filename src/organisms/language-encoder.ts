@@ -9,13 +9,12 @@ import { tensor, zeros } from "../tensor/ops/creation.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { languageBatch, languageVocabulary } from "../worlds/index.ts";
 import type { LanguageBatch } from "../worlds/index.ts";
+import { drawnAt, firstLessons } from "./language-lessons.ts";
 import { languageMeasureForms } from "./language-measures.ts";
 import { measuredSamples, ROWS } from "./language-skills.ts";
 import type { LanguageMeasure } from "./language-skills.ts";
 import {
   BATCH,
-  drawnAt,
-  firstLessons,
   languageConfigIds,
   languageIds,
   languageLimits,

@@ -7,6 +7,7 @@ import { ones, tensor } from "../tensor/ops/creation.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { sizeOf } from "../tensor/tensor.ts";
 import type { PackedRows } from "./decoder.ts";
+import { stateLessons } from "./language-lessons.ts";
 import { languageMeasures } from "./language-measures.ts";
 import {
   languageConfigIds,
@@ -15,7 +16,6 @@ import {
   languageTokenizer,
   languageVocabSize,
   linearWeights,
-  stateLessons,
 } from "./language-text.ts";
 import type { LanguageRecipeOptions } from "./language-text.ts";
 import type { Organism, Recipe } from "./organism.ts";

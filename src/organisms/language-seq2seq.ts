@@ -9,6 +9,7 @@ import { arange, tensor } from "../tensor/ops/creation.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { languageVocabulary, toText } from "../worlds/index.ts";
 import type { LanguageSample } from "../worlds/index.ts";
+import { drawnAt, readerLessons } from "./language-lessons.ts";
 import { languageMeasureForms } from "./language-measures.ts";
 import {
   beforeAnswer,
@@ -23,7 +24,7 @@ import {
 import type { Pair, Pairs } from "./language-seq2seq-pairs.ts";
 import { measuredSamples, ROWS } from "./language-skills.ts";
 import type { LanguageMeasure } from "./language-skills.ts";
-import { drawnAt, languageConfigIds, languageLimits, readerLessons } from "./language-text.ts";
+import { languageConfigIds, languageLimits } from "./language-text.ts";
 import type { Organism, Skill } from "./organism.ts";
 
 const SEED = 17;

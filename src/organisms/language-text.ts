@@ -6,10 +6,12 @@ import { normal } from "../nn/index.ts";
 import { tensor } from "../tensor/ops/creation.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { languageBatch, languageVocabulary, LONGEST_TEXT } from "../worlds/index.ts";
-import type { DrawnSkill, LanguageBatchOptions } from "../worlds/index.ts";
+import type { LanguageBatchOptions } from "../worlds/index.ts";
 import type { LanguageNetwork } from "../network/language.ts";
 import { packedSites, packedTokenLoss } from "./decoder.ts";
 import type { PackedRows } from "./decoder.ts";
+import { drawnAt, firstLessons } from "./language-lessons.ts";
+import type { Lesson } from "./language-lessons.ts";
 import type { OrganismTokenizer, Recipe } from "./organism.ts";
 
 const specialTokens = ["<unk>", "<pad>", "<bos>", "<eos>"] as const;
@@ -71,94 +73,6 @@ export interface LanguageRecipeOptions {
   readonly learningRate: number;
   /** What is taught before and beside the whole world, in order. Default: those by which most organisms begin. */
   readonly lessons?: readonly Lesson[];
-}
-
-/** A stretch of training in which some skills are drawn apart, each alike. */
-export interface Lesson {
-  /** The first step that does not belong to it; it begins where the one before ends. */
-  readonly until: number;
-  readonly skills: readonly DrawnSkill[];
-  /** One batch in so many is of these skills, and the others of the whole world. */
-  readonly every: number;
-}
-
-const [repeats, recall] = [{ skill: "repeats" }, { skill: "recall" }];
-
-/** Pairs of words that stand side by side, of which the first is given. */
-const besides = { ...recall, knobs: { apart: 0, backwards: 0 } };
-
-/** The same of three pairs. */
-const ofThree = { ...recall, knobs: { ...besides.knobs, pairs: 3 } };
-
-/** What takes looking back: for what goes with a word, and then for what goes with that. */
-const lookups: readonly DrawnSkill[] = [
-  repeats,
-  recall,
-  { skill: "coloured-objects" },
-  { skill: "indirect-objects" },
-  { skill: "tables" },
-  { skill: "tables" },
-  { skill: "rules" },
-  { skill: "rules", knobs: { spelled: 1 } },
-  { skill: "self-correction" },
-  { skill: "walks" },
-];
-
-/**
- * First to repeat, then to tell what goes with the word beside it, then with a word farther off, then to look things up, then
- * everything. Each takes up what the one before left. Only answers count, since what no truth decides, such as which words are
- * listed, drowns the little that they teach.
- *
- * @param steps - of the whole training
- */
-export const firstLessons = (steps: number): readonly Lesson[] => [
-  { until: 300, skills: [repeats], every: 1 },
-  { until: 600, skills: [repeats, { ...recall, knobs: { apart: 0 } }], every: 1 },
-  { until: 1000, skills: [repeats, recall], every: 1 },
-  ...lastLessons(steps),
-];
-
-/**
- * The same for a network that keeps a state of fixed size, and so has to learn what to keep before it can learn where to look: first one of
- * three pairs, then one of many and to repeat. That took 900 steps, after which it repeated 80 % of words; of the lesson that
- * `firstLessons` begin with, 1 % after 300.
- *
- * @param steps - of the whole training
- */
-export const stateLessons = (steps: number): readonly Lesson[] => [
-  { until: 400, skills: [ofThree], every: 1 },
-  { until: 900, skills: [repeats, besides], every: 1 },
-  { until: 1400, skills: [repeats, recall], every: 1 },
-  ...lastLessons(steps),
-];
-
-/**
- * The same for a network that reads a text as a whole and then writes.
- *
- * @param steps - of the whole training
- */
-export const readerLessons = (steps: number): readonly Lesson[] => [
-  { until: 200, skills: [repeats], every: 1 },
-  { until: 1000, skills: [repeats, besides, besides, besides], every: 1 },
-  { until: 1400, skills: [repeats, recall], every: 1 },
-  ...lastLessons(steps),
-];
-
-/** To look things up, at first alone and then beside everything. */
-const lastLessons = (steps: number): readonly Lesson[] => [
-  { until: 2000, skills: lookups, every: 1 },
-  { until: 0.45 * steps, skills: lookups, every: 2 },
-];
-
-/** What is drawn in a step: the whole world, or the skills of a lesson, of which only answers count. */
-export function drawnAt(
-  index: number,
-  lessons: readonly Lesson[],
-): Pick<LanguageBatchOptions, "skills" | "context"> {
-  const lesson = lessons.find(({ until }) => index < until);
-  return lesson === undefined || index % lesson.every > 0
-    ? {}
-    : { skills: lesson.skills, context: 0 };
 }
 
 /** How decoders learn the language world: packed texts, in which answers count five times as much as what no truth decides. */
