@@ -7,7 +7,8 @@ import { trainSuperposition } from "./superposition.ts";
 // graphs this small run hardly faster on more threads
 await configure({ threads: 1 });
 
-const seeds = [1, 2, 3];
+// the last is one whose features of like importance are slow to part
+const seeds = [1, 2, 8];
 
 test.each(seeds)(
   "dense features: the most important have a dimension each, the rest none (seed %i)",

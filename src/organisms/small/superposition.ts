@@ -14,7 +14,7 @@ export interface TrainSuperpositionOptions extends Partial<SparseFeaturesOptions
   features?: number;
   /** Dimensions that they share. Default 5. */
   hidden?: number;
-  /** Updates, each with 256 rows. Default 2000. */
+  /** Updates, each with 256 rows. Default 4000: with half of them, features of like importance may not have parted. */
   steps?: number;
   signal?: AbortSignal;
 }
@@ -25,7 +25,7 @@ export interface TrainedSuperposition extends ToyModel {
 }
 
 /**
- * Trains the toy model of superposition, in about a second.
+ * Trains the toy model of superposition, in about two seconds.
  *
  * Dense features take a dimension each until none is left, the most important first; of sparse ones more than there are dimensions are
  * kept, at the price of some interference. `featureGeometry(directions)` measures both.
@@ -37,7 +37,7 @@ export interface TrainedSuperposition extends ToyModel {
 export async function trainSuperposition(
   options: TrainSuperpositionOptions = {},
 ): Promise<TrainedSuperposition> {
-  const { seed = 0, features = 20, hidden = 5, steps = 2000, signal } = options;
+  const { seed = 0, features = 20, hidden = 5, steps = 4000, signal } = options;
   requireAtLeast("trainSuperposition", "hidden", hidden, 1);
   requireAtLeast("trainSuperposition", "steps", steps, 1);
   const world = sparseFeatures({ ...options, features });
