@@ -40,6 +40,7 @@ function small(): Organism<VisionLanguageNetwork> {
     recipe: {
       ...recipe,
       initial: undefined,
+      rateScale: undefined,
       warmupSteps: 1,
       learningRate: 0.01,
       batch: () => batch,
