@@ -3,7 +3,9 @@ import { expect, test } from "vitest";
 import { makeTokenizer } from "../checkpoints/tokenizer/tokenizer.ts";
 import { memoryFiles } from "../core/files.ts";
 import { Rng } from "../core/rng.ts";
+import { leaves } from "../core/tree.ts";
 import type { VisionLanguageNetwork } from "../network/vision-language.ts";
+import type { Tensor } from "../tensor/tensor.ts";
 import {
   answerTo,
   captionSample,
@@ -53,6 +55,27 @@ test("it learns two rows by heart", async () => {
   const losses: number[] = [];
   for await (const { loss } of training) losses.push(loss);
   expect(losses.at(-1)!).toBeLessThan(0.6 * losses[0]!);
+});
+
+test("what has a rate of 0 stays as it began, and the rest learns", async () => {
+  const own = small();
+  const rateScale = (path: string): number => (path.startsWith("text.") ? 0 : 1);
+  const training = await trainOrganism(
+    { ...own, recipe: { ...own.recipe, rateScale } },
+    { steps: 2 },
+  );
+  const values = async (): Promise<Map<string, number[]>> => {
+    const found = new Map<string, number[]>();
+    for (const [path, x] of leaves<Tensor>(training.network().params))
+      if (path === "text.embed" || path === "projector.in.weight")
+        found.set(path, Array.from(await x.numbers()));
+    return found;
+  };
+  const before = await values();
+  for await (const _ of training);
+  const after = await values();
+  expect(after.get("text.embed")).toEqual(before.get("text.embed"));
+  expect(after.get("projector.in.weight")).not.toEqual(before.get("projector.in.weight"));
 });
 
 test("a text in a row is read as if it stood alone behind the picture", async () => {

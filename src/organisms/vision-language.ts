@@ -91,7 +91,7 @@ export const visionLanguage: Organism<VisionLanguageNetwork> = {
     tokens: BATCH * POS,
     learningRate: 1.5e-3,
     warmupSteps: 300,
-    // what the language network knows of looking back is to serve here, and a high rate loses it
+    // what the language network knows of looking back is to serve here
     rateScale: (path) => (path.startsWith("text.") ? 0.3 : 1),
     weightDecay: 0.01,
     clip: 1,
