@@ -68,8 +68,8 @@ export const stateLessons = (steps: number): readonly Lesson[] => [
  */
 export const readerLessons = (steps: number): readonly Lesson[] => [
   { until: 200, skills: [repeats], every: 1 },
-  { until: 1000, skills: [repeats, besides, besides, besides], every: 1 },
-  { until: 1400, skills: [repeats, recall], every: 1 },
+  { until: 500, skills: [repeats, besides, besides, besides], every: 1 },
+  { until: 1000, skills: [repeats, recall], every: 1 },
   ...lastLessons(steps),
 ];
 

@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 
 import { Rng } from "../core/rng.ts";
+import type { Seq2SeqNetwork } from "../network/seq2seq.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { languageSample, languageSkills } from "../worlds/index.ts";
 import {
@@ -88,4 +89,17 @@ test("before training a head of the encoder looks at the word before, and one at
   // the buckets of one place back, and of one ahead: those ahead come behind the 16 that look back
   expect([highest(ofHead(0)), highest(ofHead(1))]).toEqual([1, 17]);
   expect(new Set([...ofHead(2), ...ofHead(3)])).toEqual(new Set([0]));
+});
+
+test("before training the other heads look for their own word, wherever it stands", async () => {
+  const net = (await trainOrganism(languageSeq2Seq, { steps: 0 })).network() as Seq2SeqNetwork;
+  const site = "encoder.blocks.0.attn.pattern";
+  const { activations } = await net.run("dog red , cat blue . cat", { capture: site });
+  const looks = await activations[site]!.slice({ axis: 2, start: 6, end: 7 }).numbers();
+  const words = looks.length / 4;
+  for (const head of [2, 3]) {
+    const [first, again] = [3, 6].map((at) => looks[head * words + at]!);
+    expect(first! + again!).toBeGreaterThan(0.8);
+    expect(first!).toBeCloseTo(again!, 4);
+  }
 });
