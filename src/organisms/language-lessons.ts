@@ -62,15 +62,17 @@ export const stateLessons = (steps: number): readonly Lesson[] => [
 ];
 
 /**
- * The same for a network that reads a text as a whole and then writes.
+ * The same for a network that reads a text as a whole and whose heads begin by looking for their own word (`ownWordsFirst`), which leaves little
+ * to learn of recall.
  *
  * @param steps - of the whole training
  */
 export const readerLessons = (steps: number): readonly Lesson[] => [
-  { until: 200, skills: [repeats], every: 1 },
-  { until: 500, skills: [repeats, besides, besides, besides], every: 1 },
-  { until: 1000, skills: [repeats, recall], every: 1 },
-  ...lastLessons(steps),
+  { until: 150, skills: [repeats], every: 1 },
+  { until: 400, skills: [repeats, besides, besides, besides], every: 1 },
+  { until: 700, skills: [repeats, recall], every: 1 },
+  { until: 1000, skills: lookups, every: 1 },
+  { until: 0.45 * steps, skills: lookups, every: 4 },
 ];
 
 /** To look things up, at first alone and then beside everything. */

@@ -5,7 +5,6 @@ import { Rng } from "../core/rng.ts";
 import type { Seq2SeqNetwork } from "../network/seq2seq.ts";
 import { countedCrossEntropy, normal } from "../nn/index.ts";
 import { causalBias } from "../nn/masks.ts";
-import { concat } from "../runtime/index.ts";
 import { arange, tensor } from "../tensor/ops/creation.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { languageVocabulary, toText } from "../worlds/index.ts";
@@ -25,8 +24,9 @@ import {
 import type { Pair, Pairs } from "./language-seq2seq-pairs.ts";
 import { measuredSamples, ROWS } from "./language-skills.ts";
 import type { LanguageMeasure } from "./language-skills.ts";
-import { languageConfigIds, languageLimits } from "./language-text.ts";
+import { languageConfigIds, worldLimits } from "./language-text.ts";
 import type { Organism, Skill } from "./organism.ts";
+import { ownWordsFirst } from "./own-words.ts";
 
 const SEED = 17;
 const STEPS = 7000;
@@ -36,6 +36,9 @@ const WIDTH = 128;
 const HEADS = 4;
 const HEAD_WIDTH = WIDTH / HEADS;
 const FEED_FORWARD = 256;
+
+/** How much faster the embeddings of words learn: they begin ten times as large as the matrices, and a step moves all numbers alike. */
+const EMBED_RATE = 8;
 
 /** `organism:language-seq2seq`. */
 export const languageSeq2Seq: Organism<Seq2SeqNetwork> = {
@@ -72,6 +75,7 @@ export const languageSeq2Seq: Organism<Seq2SeqNetwork> = {
     tokens: BATCH * (SOURCE + TARGET),
     learningRate: 1e-3,
     warmupSteps: 100,
+    rateScale: (path) => (path === "embed" ? EMBED_RATE : 1),
     weightDecay: 0.1,
     clip: 1,
     seed: SEED,
@@ -99,7 +103,10 @@ export const languageSeq2Seq: Organism<Seq2SeqNetwork> = {
   skills: languageMeasureForms
     .filter(({ unfitFor }) => !unfitFor?.includes("seq2seq"))
     .map(answerMeasure),
-  limits: languageLimits,
+  limits: [
+    ...worldLimits,
+    `It has read prompts of at most ${SOURCE} words, and written at most ${TARGET}.`,
+  ],
 };
 
 const lessons = readerLessons(STEPS);
@@ -110,8 +117,6 @@ const lessons = readerLessons(STEPS);
  * weights, what goes with a word was a guess after 1000 steps, and from these it was known after 300.
  *
  * @source Raffel et al. 2020, arXiv:1910.10683; the deviations are those of its Mesh TensorFlow code
- * @source Trockman and Kolter 2023, "Mimetic Initialization of Self-Attention Layers", arXiv:2305.09828, for queries and keys that begin
- * near the identity; theirs are of every head and have noise
  */
 function initial(path: string, shape: readonly number[], rng: Rng): Tensor | undefined {
   if (shape.length !== 2) return undefined;
@@ -120,19 +125,11 @@ function initial(path: string, shape: readonly number[], rng: Rng): Tensor | und
   const std = isQuery ? (WIDTH * HEAD_WIDTH) ** -0.5 : /embed/.test(path) ? 1 : shape[1]! ** -0.5;
   const drawn = normal(shape, { seed: rng.word(), std });
   const isSeeker = /^encoder.*\.attn\.[qk]\.|\.cross\.[qk]\./.test(path);
-  return isSeeker ? ownWordFirst(drawn, isQuery ? HEAD_WIDTH ** -0.5 : 1) : drawn;
-}
-
-/** Weights of queries or keys, [dModel, dModel], with those of all heads but the first two replaced by `scale` times the identity. */
-function ownWordFirst(drawn: Tensor, scale: number): Tensor {
-  const beside = BESIDE * HEAD_WIDTH;
-  const own = Float32Array.from({ length: (WIDTH - beside) * WIDTH }, (_, i) =>
-    Math.floor(i / WIDTH) + beside === i % WIDTH ? scale : 0,
-  );
-  return concat(
-    [drawn.slice({ axis: 0, end: beside }), tensor(own, { shape: [WIDTH - beside, WIDTH] })],
-    { axis: 0 },
-  );
+  if (!isSeeker) return drawn;
+  return ownWordsFirst(drawn, {
+    from: BESIDE * HEAD_WIDTH,
+    scale: isQuery ? HEAD_WIDTH ** -0.5 : 1,
+  });
 }
 
 /** Biases of distances, [bucket, head], with which head 0 looks one place back and head 1 one place ahead, and the others anywhere. */

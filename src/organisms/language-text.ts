@@ -43,9 +43,14 @@ export const languageTokenizer: OrganismTokenizer = {
 };
 
 /** What no network of the language world can know. */
-export const languageLimits: readonly string[] = [
+export const worldLimits: readonly string[] = [
   "It knows 96 people, 16 cities and 12 jobs; of anybody else it has learned to say that nothing is known.",
   `It knows ${languageVocabulary.length} words, each of which is one token; any other is <unk>.`,
+];
+
+/** The same, of a network that reads whole texts. */
+export const languageLimits: readonly string[] = [
+  ...worldLimits,
   `It has read texts of at most ${LONGEST_TEXT} words.`,
 ];
 
