@@ -2,11 +2,22 @@ import { expect, test } from "vitest";
 
 import { Rng } from "../core/rng.ts";
 import { languageSample } from "../worlds/index.ts";
-import { drawnAt, firstLessons, readerLessons, stateLessons } from "./language-lessons.ts";
+import {
+  drawnAt,
+  fillerLessons,
+  firstLessons,
+  readerLessons,
+  stateLessons,
+} from "./language-lessons.ts";
 
 const lessons = firstLessons(8000);
 
-const ofAll = { first: lessons, state: stateLessons(8000), reader: readerLessons(8000) };
+const ofAll = {
+  first: lessons,
+  state: stateLessons(8000),
+  reader: readerLessons(8000),
+  filler: fillerLessons(8000),
+};
 
 test.each(Object.entries(ofAll))(
   "%s lessons follow each other, and leave half of the steps to the whole world alone",

@@ -62,17 +62,33 @@ export const stateLessons = (steps: number): readonly Lesson[] => [
 ];
 
 /**
- * The same for a network that reads a text as a whole and whose heads begin by looking for their own word (`ownWordsFirst`), which leaves little
- * to learn of recall.
+ * The same for a network whose heads begin by looking for their own word (`ownWordsBehind`), which leaves little to learn of recall, and that
+ * reads a text as a whole before it writes.
  *
  * @param steps - of the whole training
  */
 export const readerLessons = (steps: number): readonly Lesson[] => [
+  ...shortLessons,
+  { until: 1000, skills: lookups, every: 1 },
+  { until: 0.45 * steps, skills: lookups, every: 4 },
+];
+
+/**
+ * The same for one that fills words in.
+ *
+ * @param steps - of the whole training
+ */
+export const fillerLessons = (steps: number): readonly Lesson[] => [
+  ...shortLessons,
+  { until: 1400, skills: lookups, every: 1 },
+  { until: 0.45 * steps, skills: lookups, every: 3 },
+];
+
+/** To repeat and to recall, where heads begin by looking for their own word. */
+const shortLessons: readonly Lesson[] = [
   { until: 150, skills: [repeats], every: 1 },
   { until: 400, skills: [repeats, besides, besides, besides], every: 1 },
   { until: 700, skills: [repeats, recall], every: 1 },
-  { until: 1000, skills: lookups, every: 1 },
-  { until: 0.45 * steps, skills: lookups, every: 4 },
 ];
 
 /** To look things up, at first alone and then beside everything. */

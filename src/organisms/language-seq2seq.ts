@@ -26,7 +26,7 @@ import { measuredSamples, ROWS } from "./language-skills.ts";
 import type { LanguageMeasure } from "./language-skills.ts";
 import { languageConfigIds, worldLimits } from "./language-text.ts";
 import type { Organism, Skill } from "./organism.ts";
-import { ownWordsFirst } from "./own-words.ts";
+import { ownWordsBehind } from "./own-words.ts";
 
 const SEED = 17;
 const STEPS = 7000;
@@ -126,10 +126,8 @@ function initial(path: string, shape: readonly number[], rng: Rng): Tensor | und
   const drawn = normal(shape, { seed: rng.word(), std });
   const isSeeker = /^encoder.*\.attn\.[qk]\.|\.cross\.[qk]\./.test(path);
   if (!isSeeker) return drawn;
-  return ownWordsFirst(drawn, {
-    from: BESIDE * HEAD_WIDTH,
-    scale: isQuery ? HEAD_WIDTH ** -0.5 : 1,
-  });
+  const others = drawn.slice({ axis: 0, end: BESIDE * HEAD_WIDTH });
+  return ownWordsBehind(others, { scale: isQuery ? HEAD_WIDTH ** -0.5 : 1 });
 }
 
 /** Biases of distances, [bucket, head], with which head 0 looks one place back and head 1 one place ahead, and the others anywhere. */

@@ -20,3 +20,22 @@ export function waves(place: number, { size, ratio }: WavesOptions): number[] {
   const angles = Array.from({ length: half }, (_, i) => place * ratio ** (-i / half));
   return [...angles.map(Math.sin), ...angles.map(Math.cos)];
 }
+
+/**
+ * What turns the waves of any place into those of the place `by` farther on: `waves(place + by)` is this matrix times `waves(place)`.
+ *
+ * @returns row after row, `size` times `size` numbers
+ * @source Vaswani et al. 2017, arXiv:1706.03762, section 3.5: offsets are linear functions of waves
+ */
+export function waveTurn(by: number, { size, ratio }: WavesOptions): number[][] {
+  const half = size / 2;
+  const turns = waves(by, { size, ratio });
+  return Array.from({ length: size }, (_, row) => {
+    const wave = row % half;
+    const [sin, cos] = [turns[wave]!, turns[wave + half]!];
+    const numbers = Array.from({ length: size }, () => 0);
+    numbers[wave] = row < half ? cos : -sin;
+    numbers[wave + half] = row < half ? sin : cos;
+    return numbers;
+  });
+}
