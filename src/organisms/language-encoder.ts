@@ -3,13 +3,14 @@
 import { wordTokenizerConfig, wordTokenizerJson } from "../checkpoints/tokenizer/word-tokenizer.ts";
 import { Rng } from "../core/rng.ts";
 import type { EncoderNetwork } from "../network/encoder.ts";
-import { countedCrossEntropy } from "../nn/index.ts";
+import { countedCrossEntropy, normal } from "../nn/index.ts";
 import { textBias } from "../nn/masks.ts";
+import { concat } from "../runtime/index.ts";
 import { tensor, zeros } from "../tensor/ops/creation.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { languageBatch, languageVocabulary } from "../worlds/index.ts";
 import type { LanguageBatch } from "../worlds/index.ts";
-import { drawnAt, firstLessons } from "./language-lessons.ts";
+import { drawnAt, fillerLessons } from "./language-lessons.ts";
 import { languageMeasureForms } from "./language-measures.ts";
 import { measuredSamples, ROWS } from "./language-skills.ts";
 import type { LanguageMeasure } from "./language-skills.ts";
@@ -19,13 +20,17 @@ import {
   languageIds,
   languageLimits,
   languageVocabSize,
-  weightyWords,
+  linearWeights,
 } from "./language-text.ts";
 import type { Organism, Skill } from "./organism.ts";
-import { waves } from "./waves.ts";
+import { ownWordsBehind } from "./own-words.ts";
+import { waves, waveTurn } from "./waves.ts";
 
 const SEED = 16;
-const STEPS = 12000;
+const STEPS = 8000;
+
+const WIDTH = 128;
+const HEADS = 4;
 
 /** Stands for a word that is to be found. */
 const MASK = "<mask>";
@@ -47,8 +52,17 @@ const lessonShares: Shares = { answers: 0, answerWords: 0.4, otherWords: 0 };
 /** Some answers are masked as they are measured. */
 const worldShares: Shares = { answers: 0.2, answerWords: 0.25, otherWords: 0.12 };
 
-/** How high the waves are that places begin as, and how much longer the longest of them is than the shortest. */
-const [PLACE_SIZE, LONGEST_WAVE] = [0.05, 100];
+/** The waves that places begin as: as many numbers as a head has. */
+const PLACES = { size: WIDTH / HEADS, ratio: 20 };
+
+/** How high these waves are: together as high as as many numbers of a word. */
+const PLACE_SIZE = 0.14;
+
+/** Where the first heads of a layer begin by looking, in places from their own. */
+const BESIDE = [-1, 1];
+
+/** What their scores are multiplied by, so that they see one place and hardly the next. */
+const SHARPNESS = 6;
 
 /** Rows with holes in them, each [batch, pos]. */
 type MaskedRows = {
@@ -72,10 +86,10 @@ export const languageEncoder: Organism<EncoderNetwork> = {
     architectures: ["BertForMaskedLM"],
     model_type: "bert",
     vocab_size: languageVocabSize + 1,
-    hidden_size: 128,
-    intermediate_size: 512,
+    hidden_size: WIDTH,
+    intermediate_size: 4 * WIDTH,
     num_hidden_layers: 4,
-    num_attention_heads: 4,
+    num_attention_heads: HEADS,
     max_position_embeddings: 128,
     type_vocab_size: 1,
     hidden_act: "gelu",
@@ -90,7 +104,7 @@ export const languageEncoder: Organism<EncoderNetwork> = {
   recipe: {
     steps: STEPS,
     tokens: BATCH.batch * BATCH.pos,
-    learningRate: 2e-3,
+    learningRate: 1.5e-3,
     warmupSteps: 100,
     weightDecay: 0.1,
     clip: 1,
@@ -114,7 +128,7 @@ export const languageEncoder: Organism<EncoderNetwork> = {
   limits: languageLimits,
 };
 
-const lessons = firstLessons(STEPS);
+const lessons = fillerLessons(STEPS);
 
 /** Batch number `index` of the run with that seed. */
 function maskedRows(index: number, seed: number): MaskedRows {
@@ -148,14 +162,36 @@ function holes(rng: Rng, { tokens, positions, weights }: LanguageBatch, shares: 
   return isHole;
 }
 
-/** Places begin as waves, since a hole finds the words beside it by its place alone, and is slow to do so from random places. */
+/**
+ * How it begins. Places are waves in numbers of their own, which no word has a part in. Of the heads of a layer one looks at the place before, one
+ * at the place after, and the others for their own word, wherever it stands: a hole finds the words beside it by its place alone,
+ * and what went with such a word by the word.
+ */
 function initial(path: string, shape: readonly number[], rng: Rng): Tensor | undefined {
-  if (path !== "posEmbed") return weightyWords(path, shape, rng);
-  const [places, size] = shape as [number, number];
-  const values = Array.from({ length: places }, (_, place) =>
-    waves(place, { size, ratio: LONGEST_WAVE }).map((value) => PLACE_SIZE * value),
+  const drawn = (width: number, std: number): Tensor =>
+    normal([shape[0]!, width], { seed: rng.word(), std });
+  const behindPlaces = WIDTH - PLACES.size;
+  if (path === "embed")
+    return concat([zeros([shape[0]!, PLACES.size]), drawn(behindPlaces, 0.1)], { axis: 1 });
+  if (path === "posEmbed") {
+    const places = Array.from({ length: shape[0]! }, (_, place) => waves(place, PLACES));
+    return ofPlaces(places, PLACE_SIZE);
+  }
+  const part = /\.attn\.([qko])\.weight$/.exec(path)?.[1];
+  if (part === "o") return drawn(WIDTH, WIDTH ** -0.5);
+  if (part === undefined) return linearWeights(path, shape, rng);
+  const besides = BESIDE.flatMap((by) => waveTurn(part === "q" ? by : 0, PLACES));
+  return ownWordsBehind(ofPlaces(besides, SHARPNESS ** 0.5));
+}
+
+/** Rows of numbers where places stand, times `scale`, and zeros where words do. */
+function ofPlaces(rows: readonly (readonly number[])[], scale: number): Tensor {
+  const shape = [rows.length, PLACES.size];
+  const numbers = tensor(
+    Float32Array.from(rows.flat(), (value) => scale * value),
+    { shape },
   );
-  return tensor(Float32Array.from(values.flat()), { shape });
+  return concat([numbers, zeros([rows.length, WIDTH - PLACES.size])], { axis: 1 });
 }
 
 /** Makes a measurement of a skill: the last answer is masked, and every word of it must be likeliest where it stood. */
