@@ -114,7 +114,7 @@ const lessons = readerLessons(STEPS);
 /**
  * Fresh weights by the sizes of what they multiply, since T5 divides its scores by nothing. Two heads of the encoder begin by looking at the
  * words beside, and the others there and where the answer looks at the prompt begin by looking for their own word elsewhere: from random
- * weights, what goes with a word was a guess after 1000 steps, and from these it was known after 300.
+ * weights, what goes with a word was a guess after 1000 steps, and from these it was known after 400.
  *
  * @source Raffel et al. 2020, arXiv:1910.10683; the deviations are those of its Mesh TensorFlow code
  */
