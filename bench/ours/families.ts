@@ -64,7 +64,16 @@ export interface ForwardInput {
   readonly kind: string;
   /** [batch, pos] of tokens, [batch, channel, height, width] of pixels, [batch, time] of samples. */
   readonly shape: readonly number[];
+  /** Ids are below it. */
   readonly dVocab: number;
+  /** What a row of tokens begins with, where it does. */
+  readonly image?: {
+    /** [batch, channel, height, width] */
+    readonly shape: readonly number[];
+    /** The token that stands for it, as often as it has places. */
+    readonly token: number;
+    readonly length: number;
+  };
 }
 
 /** A network that is ready to run, and what on. */
@@ -95,6 +104,20 @@ export async function openForward(folder: string): Promise<Forward | undefined> 
     const shape = [BATCH, channels, image.height, image.width];
     const pixels = tensor(hashed(shape), { shape });
     return forward(any.network, pixels, { kind: any.kind, shape, dVocab: 0 });
+  }
+  if (any.kind === "vision-language") {
+    const { nCtx, channels, image, imageToken: token, imageLength: length } = any.network.config;
+    const shape = [BATCH, Math.min(POS, nCtx - length)];
+    const ofImages = [BATCH, channels, image.height, image.width];
+    const input = {
+      kind: any.kind,
+      shape,
+      dVocab: token,
+      image: { shape: ofImages, token, length },
+    };
+    const prompts = tokenRows(shape[1]!, token).map((row) => [token, ...row]);
+    const images = tensor(hashed(ofImages), { shape: ofImages });
+    return forward(any.network, { prompt: { prompts }, images }, input);
   }
   if (any.kind === "audio") {
     let time = POS;

@@ -34,8 +34,10 @@ export async function openOrganism(name: string): Promise<OrganismRun> {
     flops = stepFlops(result instanceof Tensor ? result : result.loss, [params, context.extra]);
     return result;
   };
+  // as at the end of the training: the first lessons may take less
+  const batch: typeof recipe.batch = (index, seed) => recipe.batch(recipe.steps + index, seed);
   const training = await trainOrganism(
-    { ...organism, recipe: { ...recipe, loss } },
+    { ...organism, recipe: { ...recipe, loss, batch } },
     { clock: now },
   );
   const step = stepsOf(training);

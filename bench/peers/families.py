@@ -18,7 +18,13 @@ def sizes(text):
     return [int(size) for size in text.split(",")]
 
 
-def forward(folder, kind, shape, vocabulary, output):
+def numbers(shape):
+    import torch
+
+    return ((prompt("families", torch.Size(shape).numel(), 2001) - 1000) / 1000).float().view(shape)
+
+
+def forward(folder, kind, shape, vocabulary, image, imageToken, imageLength, output):
     """One forward. `result`: of every row, the last numbers of the output of that size, at most eight."""
     import torch
     import transformers
@@ -27,20 +33,22 @@ def forward(folder, kind, shape, vocabulary, output):
     model = getattr(transformers, RENAMED.get(name, name)).from_pretrained(
         folder, dtype=torch.float32, attn_implementation="eager").eval()
     shape, output = sizes(shape), sizes(output)
-    count = torch.Size(shape).numel()
-    given = {"use_cache": False} if kind in ("decoder", "seq2seq") else {}
+    given = {"use_cache": False} if kind in ("decoder", "seq2seq", "vision-language") else {}
     if vocabulary > 0:
-        given["input_ids"] = prompt("families", count, vocabulary - 4).view(shape) + 4
+        given["input_ids"] = prompt("families", torch.Size(shape).numel(), vocabulary - 4).view(shape) + 4
         if kind == "seq2seq":
             given["decoder_input_ids"] = given["input_ids"]
+        if image:
+            places = torch.full((shape[0], imageLength), imageToken)
+            given["input_ids"] = torch.cat([places, given["input_ids"]], dim=1)
+            given["pixel_values"] = numbers(sizes(image))
+    elif kind == "vision":
+        given["pixel_values"] = numbers(shape)
     else:
-        numbers = ((prompt("families", count, 2001) - 1000) / 1000).float().view(shape)
-        if kind == "vision":
-            given["pixel_values"] = numbers
-        else:
-            # what the feature extractor of these models does
-            spread = numbers.var(-1, unbiased=False, keepdim=True) + 1e-7
-            given["input_values"] = (numbers - numbers.mean(-1, keepdim=True)) * spread.rsqrt()
+        sound = numbers(shape)
+        # what the feature extractor of these models does
+        spread = sound.var(-1, unbiased=False, keepdim=True) + 1e-7
+        given["input_values"] = (sound - sound.mean(-1, keepdim=True)) * spread.rsqrt()
 
     def work():
         with torch.inference_mode():
