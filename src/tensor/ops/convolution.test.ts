@@ -3,6 +3,7 @@ import { expect, test } from "vitest";
 import { account, gradients, randn, tensor } from "../../runtime/index.ts";
 import type { Tensor } from "../tensor.ts";
 import { conv1d, conv2d } from "./convolution.ts";
+import type { ConvOptions } from "./convolution.ts";
 
 const at = (i: number, length: number): number[] =>
   Array.from({ length }, (_, j) => Number(i === j));
@@ -69,6 +70,45 @@ test("windows that tile the image give what the sliding convolution gives, and i
     for (let i = 0; i < a.length; i++) expect(Math.abs(a[i]! - b[i]!)).toBeLessThan(1e-4);
   }
 });
+
+test.each([
+  ["as it is", {}],
+  ["padded", { padding: 3 }],
+  [
+    "padded unevenly",
+    {
+      padding: [
+        [1, 4],
+        [0, 2],
+      ],
+    },
+  ],
+  ["in strides, dilated", { padding: 4, stride: [2, 3], dilation: [1, 2] }],
+] as const)(
+  "single channels of a narrow image %s give what those of a wide one give, and its gradients",
+  async (_, { padding = 0, ...rest }: ConvOptions) => {
+    const x = randn([2, 3, 8, 10], { seed: 1 });
+    const w = randn([3, 1, 6, 5], { seed: 2 });
+    const bias = randn([3], { seed: 3 });
+    const options = { bias, groups: 3, ...rest };
+    const narrow = conv2d(x, w, { ...options, padding });
+    // zeros beside the image are what padding is, and windows of nothing else are left out again
+    const wide = conv2d(x.pad({ axis: 3, before: 0, after: 30 }), w, { ...options, padding });
+    const same = wide.slice({ axis: 3, end: narrow.shape[3]! });
+    expect(narrow.node.op.name).not.toBe("conv");
+    expect(wide.node.op.name).toBe("conv");
+    const loss = (y: Tensor): Tensor => y.square().sum();
+    const all = (y: Tensor): Tensor[] => [y, ...gradients(loss(y), [x, w, bias])];
+    const wanted = all(same);
+    for (const [i, one] of all(narrow).entries()) {
+      const [a, b] = [await one.numbers(), await wanted[i]!.numbers()];
+      expect(a.length).toBe(b.length);
+      const scale = Math.max(...b.map(Math.abs));
+      // some 500 products of order 1 to 100 are summed in float32
+      expect(Math.max(...a.map((value, j) => Math.abs(value - b[j]!)))).toBeLessThan(1e-5 * scale);
+    }
+  },
+);
 
 test("kernels, biases and windows that do not fit are refused", () => {
   const x = randn([1, 4, 8], { seed: 1 });

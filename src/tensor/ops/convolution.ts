@@ -8,6 +8,7 @@ import { PatchClampError } from "../../core/errors.ts";
 import type { Op } from "../op.ts";
 import { defineOp, f32, sameDType, showShape } from "../op.ts";
 import { apply, sizeOf, Tensor } from "../tensor.ts";
+import { bandedConvolution, isNarrow } from "./_banded-convolution.ts";
 import type { ConvAttrs, ConvTransposeAttrs } from "./_conv-lowering.ts";
 import { emitTransposed, onnxGeometry } from "./_conv-lowering.ts";
 import type { Padding, PerAxis } from "./_windows.ts";
@@ -174,6 +175,11 @@ function convolve(where: string, rank: number, x: Tensor, w: Tensor, options: Co
     groups: perAxis(where, "groups", groups, 1, 1)[0]!,
   };
   if (tiles(x, w, attrs)) return patchProduct(x, w, bias, attrs);
+  const fits = bias === undefined || (bias.rank === 1 && bias.shape[0] === w.shape[0]);
+  if (fits && isNarrow(x, w, attrs)) {
+    const y = bandedConvolution(x, w, attrs);
+    return bias === undefined ? y : y.add(bias.reshape([1, -1, 1, 1]));
+  }
   return apply(convOp, bias === undefined ? [x, w] : [x, w, bias], attrs);
 }
 
