@@ -43,6 +43,13 @@ test("every organism has been trained", () => {
   expect(missing.map(({ name }) => name)).toEqual([]);
 });
 
+test("the guide has a row for every organism", () => {
+  const guide = fs.readFileSync(new URL("../docs/guide/organisms.md", import.meta.url), "utf8");
+  const rows = guide.split("\n").filter((line) => line.startsWith("| `"));
+  const named = rows.flatMap((row) => row.split("|")[1]!.match(/[a-z0-9-]+/g) ?? []);
+  expect(named).toEqual(expect.arrayContaining(organisms.map(({ name }) => name)));
+});
+
 /** What chance does more rarely than this is not put down to chance. */
 const RARE = 1e-4;
 
