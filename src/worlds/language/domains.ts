@@ -4,6 +4,7 @@
 
 import type { Rng } from "../../core/rng.ts";
 import { drawWithin, splitOf } from "../split.ts";
+import type { Split } from "../split.ts";
 import { cities } from "./lexicon.ts";
 import type { LanguageSkill, Span, Text } from "./skill.ts";
 
@@ -172,10 +173,13 @@ interface Told {
   readonly template: DomainTemplate;
 }
 
+/** What no sentence was about so far. */
+const untold = (earlier: readonly Told[]): typeof entities =>
+  entities.filter((one) => earlier.every((told) => told.entity !== one.entity));
+
 /** Draws a sentence about something that no earlier one is about. */
 function drawSentence(rng: Rng, earlier: readonly Told[], isMixed: boolean): Told {
-  const fresh = entities.filter((one) => earlier.every((told) => told.entity !== one.entity));
-  const { domain, entity } = rng.pick(fresh);
+  const { domain, entity } = rng.pick(untold(earlier));
   const own = [domain.states, domain.asks];
   const canShare = isMixed && domain.name !== boundDomain;
   return {
@@ -189,19 +193,39 @@ function drawSentence(rng: Rng, earlier: readonly Told[], isMixed: boolean): Tol
  * Sentences of one half of the world. What is held out is an entity in a template after another entity, so the first
  * sentence, which is after none, belongs to both halves, and the second decides.
  */
-function drawSentences(rng: Rng, count: number, isMixed: boolean) {
+function drawSentences(
+  rng: Rng,
+  count: number,
+  isMixed: boolean,
+): { sentences: readonly Told[]; key: string } {
   const after = (earlier: readonly Told[]) => {
     const told = drawSentence(rng, earlier, isMixed);
-    const previous = earlier.at(-1)!.entity;
-    return { ...told, key: `domains|${told.entity}|${told.template.name}|${previous}` };
+    return { ...told, key: keyOf(told.entity, told.template, earlier) };
   };
   const first = drawSentence(rng, [], isMixed);
   const second = after([first]);
   const sentences = [first, second];
+  const split = splitOf(second.key);
   while (sentences.length < count) {
-    sentences.push(drawWithin(splitOf(second.key), () => after(sentences)));
+    // behind a few entities nothing is held out: then another text
+    if (!canGoOn(sentences, split, isMixed)) return drawSentences(rng, count, isMixed);
+    sentences.push(drawWithin(split, () => after(sentences)));
   }
   return { sentences, key: second.key };
+}
+
+/** Whether some sentence of a half of the world can follow. */
+function canGoOn(earlier: readonly Told[], split: Split, isMixed: boolean): boolean {
+  return untold(earlier).some(({ domain, entity }) => {
+    const shared = isMixed && domain.name !== boundDomain ? sharedTemplates : [];
+    const forms = [domain.states, domain.asks, ...shared];
+    return forms.some((form) => splitOf(keyOf(entity, form, earlier)) === split);
+  });
+}
+
+/** The content of a sentence behind others. */
+function keyOf(entity: string, { name }: DomainTemplate, earlier: readonly Told[]): string {
+  return `domains|${entity}|${name}|${earlier.at(-1)!.entity}`;
 }
 
 /** The words, and in them the syntax that a domain forces after its entities, and every city. */
