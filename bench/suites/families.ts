@@ -24,7 +24,8 @@ export function families(): Suite {
 /** One forward of a checkpoint in both, the values of which must agree. */
 export async function forwardBesidePeer(peers: PeerProcess, folder: string): Promise<Contest> {
   const opened = await openForward(folder);
-  if (opened === undefined) throw new Error("it takes things that this suite does not make, and has no entry yet");
+  if (opened === undefined)
+    throw new Error("it takes things that this suite does not make, and has no entry yet");
   const { input, outputShape, run } = opened;
   const { image } = input;
   const offer = await peers.offer("families:forward", "transformers", {
