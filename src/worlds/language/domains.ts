@@ -177,15 +177,19 @@ interface Told {
 const untold = (earlier: readonly Told[]): typeof entities =>
   entities.filter((one) => earlier.every((told) => told.entity !== one.entity));
 
+/** The shared templates that a domain is heard in. */
+const sharedBy = (domain: Domain, isMixed: boolean): readonly DomainTemplate[] =>
+  isMixed && domain.name !== boundDomain ? sharedTemplates : [];
+
 /** Draws a sentence about something that no earlier one is about. */
 function drawSentence(rng: Rng, earlier: readonly Told[], isMixed: boolean): Told {
   const { domain, entity } = rng.pick(untold(earlier));
   const own = [domain.states, domain.asks];
-  const canShare = isMixed && domain.name !== boundDomain;
+  const shared = sharedBy(domain, isMixed);
   return {
     domain,
     entity,
-    template: rng.pick(canShare && rng.uniform() < 0.5 ? sharedTemplates : own),
+    template: rng.pick(shared.length > 0 && rng.uniform() < 0.5 ? shared : own),
   };
 }
 
@@ -217,8 +221,7 @@ function drawSentences(
 /** Whether some sentence of a half of the world can follow. */
 function canGoOn(earlier: readonly Told[], split: Split, isMixed: boolean): boolean {
   return untold(earlier).some(({ domain, entity }) => {
-    const shared = isMixed && domain.name !== boundDomain ? sharedTemplates : [];
-    const forms = [domain.states, domain.asks, ...shared];
+    const forms = [domain.states, domain.asks, ...sharedBy(domain, isMixed)];
     return forms.some((form) => splitOf(keyOf(entity, form, earlier)) === split);
   });
 }
