@@ -62,6 +62,18 @@ export const stateLessons = (steps: number): readonly Lesson[] => [
 ];
 
 /**
+ * The same for a network whose heads begin by looking back and for their own word (`seekingHeads`), which leaves little to learn of recall.
+ * What takes looking things up goes on beside everything for longer, since chains of rules are what such a network knows last.
+ *
+ * @param steps - of the whole training
+ */
+export const seekerLessons = (steps: number): readonly Lesson[] => [
+  ...shortLessons,
+  ...lastLessons(steps),
+  { until: 0.7 * steps, skills: lookups, every: 4 },
+];
+
+/**
  * The same for a network whose heads begin by looking for their own word (`ownWordsBehind`), which leaves little to learn of recall, and that
  * reads a text as a whole before it writes.
  *
