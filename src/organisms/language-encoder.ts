@@ -23,7 +23,7 @@ import {
   linearWeights,
 } from "./language-text.ts";
 import type { Organism, Skill } from "./organism.ts";
-import { ownWordsBehind } from "./own-words.ts";
+import { giftedHeads, ownWordsBehind } from "./own-words.ts";
 import { waves, waveTurn } from "./waves.ts";
 
 const SEED = 16;
@@ -125,7 +125,7 @@ export const languageEncoder: Organism<EncoderNetwork> = {
   skills: languageMeasureForms
     .filter(({ unfitFor }) => !unfitFor?.includes("encoder"))
     .map(maskedMeasure),
-  limits: languageLimits,
+  limits: [...languageLimits, giftedHeads],
 };
 
 const lessons = fillerLessons(STEPS);

@@ -26,7 +26,7 @@ import { measuredSamples, ROWS } from "./language-skills.ts";
 import type { LanguageMeasure } from "./language-skills.ts";
 import { languageConfigIds, worldLimits } from "./language-text.ts";
 import type { Organism, Skill } from "./organism.ts";
-import { ownWordsBehind } from "./own-words.ts";
+import { giftedHeads, ownWordsBehind } from "./own-words.ts";
 
 const SEED = 17;
 const STEPS = 7000;
@@ -105,6 +105,7 @@ export const languageSeq2Seq: Organism<Seq2SeqNetwork> = {
     .map(answerMeasure),
   limits: [
     ...worldLimits,
+    giftedHeads,
     `It has read prompts of at most ${SOURCE} words, and written at most ${TARGET}.`,
   ],
 };

@@ -11,6 +11,7 @@ import {
 } from "./language-text.ts";
 import { seekerLessons } from "./language-lessons.ts";
 import type { Organism } from "./organism.ts";
+import { giftedHeads } from "./own-words.ts";
 import { seekingHeads } from "./seeking-heads.ts";
 
 const [WIDTH, HEADS, ROPE_THETA] = [192, 6, 10000];
@@ -50,5 +51,5 @@ export const language: Organism<LanguageNetwork> = {
     initial: seekingHeads({ headWidth: WIDTH / HEADS, ropeTheta: ROPE_THETA }),
   },
   skills: languageMeasures,
-  limits: languageLimits,
+  limits: [...languageLimits, giftedHeads],
 };

@@ -4,6 +4,10 @@ import { concat } from "../runtime/index.ts";
 import { tensor } from "../tensor/ops/creation.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 
+/** What whoever studies a network that begins so must know of it. */
+export const giftedHeads =
+  "Its heads began by looking beside them or for their own word: that such heads are in it tells nothing of how networks come by them.";
+
 /**
  * Queries or keys that begin as the identity: where both do, a word sees itself and its like, and nothing else is as near.
  *
