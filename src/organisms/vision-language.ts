@@ -133,6 +133,7 @@ export const visionLanguage: Organism<VisionLanguageNetwork> = {
   limits: [
     "It speaks of pictures of shapes; of what organism:language could say without a picture it has forgotten most.",
     "It was asked one question at a time, right behind the picture.",
+    "It began with weights of organism:language from an earlier recipe, so training it again gives other weights than these.",
   ],
 };
 
