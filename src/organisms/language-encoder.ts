@@ -3,9 +3,8 @@
 import { wordTokenizerConfig, wordTokenizerJson } from "../checkpoints/tokenizer/word-tokenizer.ts";
 import { Rng } from "../core/rng.ts";
 import type { EncoderNetwork } from "../network/encoder.ts";
-import { countedCrossEntropy, normal } from "../nn/index.ts";
+import { countedCrossEntropy } from "../nn/index.ts";
 import { textBias } from "../nn/masks.ts";
-import { concat } from "../runtime/index.ts";
 import { tensor, zeros } from "../tensor/ops/creation.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { languageBatch, languageVocabulary } from "../worlds/index.ts";
@@ -20,11 +19,10 @@ import {
   languageIds,
   languageLimits,
   languageVocabSize,
-  linearWeights,
 } from "./language-text.ts";
 import type { Organism, Skill } from "./organism.ts";
-import { giftedHeads, ownWordsBehind } from "./own-words.ts";
-import { waves, waveTurn } from "./waves.ts";
+import { giftedHeads } from "./own-words.ts";
+import { seekingHeadsOfPlaces } from "./seeking-heads.ts";
 
 const SEED = 16;
 const STEPS = 8000;
@@ -51,18 +49,6 @@ const lessonShares: Shares = { answers: 0, answerWords: 0.4, otherWords: 0 };
 
 /** Some answers are masked as they are measured. */
 const worldShares: Shares = { answers: 0.2, answerWords: 0.25, otherWords: 0.12 };
-
-/** The waves that places begin as: as many numbers as a head has. */
-const PLACES = { size: WIDTH / HEADS, ratio: 20 };
-
-/** How high these waves are: together as high as as many numbers of a word. */
-const PLACE_SIZE = 0.14;
-
-/** Where the first heads of a layer begin by looking, in places from their own. */
-const BESIDE = [-1, 1];
-
-/** What their scores are multiplied by, so that they see one place and hardly the next. */
-const SHARPNESS = 6;
 
 /** Rows with holes in them, each [batch, pos]. */
 type MaskedRows = {
@@ -110,7 +96,8 @@ export const languageEncoder: Organism<EncoderNetwork> = {
     clip: 1,
     seed: SEED,
     batch: maskedRows,
-    initial,
+    // before a hole and behind it
+    initial: seekingHeadsOfPlaces({ headWidth: WIDTH / HEADS, besides: [-1, 1] }),
     loss: (net, params, { tokens, targets, positions, segments, weights }: MaskedRows) => {
       const inputs = {
         tokens,
@@ -160,38 +147,6 @@ function holes(rng: Rng, { tokens, positions, weights }: LanguageBatch, shares: 
     isHole.push(isWhole || (weights[i] !== 0 && rng.uniform() < share));
   }
   return isHole;
-}
-
-/**
- * How it begins. Places are waves in numbers of their own, which no word has a part in. Of the heads of a layer one looks at the place before, one
- * at the place after, and the others for their own word, wherever it stands: a hole finds the words beside it by its place alone,
- * and what went with such a word by the word.
- */
-function initial(path: string, shape: readonly number[], rng: Rng): Tensor | undefined {
-  const drawn = (width: number, std: number): Tensor =>
-    normal([shape[0]!, width], { seed: rng.word(), std });
-  const behindPlaces = WIDTH - PLACES.size;
-  if (path === "embed")
-    return concat([zeros([shape[0]!, PLACES.size]), drawn(behindPlaces, 0.1)], { axis: 1 });
-  if (path === "posEmbed") {
-    const places = Array.from({ length: shape[0]! }, (_, place) => waves(place, PLACES));
-    return ofPlaces(places, PLACE_SIZE);
-  }
-  const part = /\.attn\.([qko])\.weight$/.exec(path)?.[1];
-  if (part === "o") return drawn(WIDTH, WIDTH ** -0.5);
-  if (part === undefined) return linearWeights(path, shape, rng);
-  const besides = BESIDE.flatMap((by) => waveTurn(part === "q" ? by : 0, PLACES));
-  return ownWordsBehind(ofPlaces(besides, SHARPNESS ** 0.5));
-}
-
-/** Rows of numbers where places stand, times `scale`, and zeros where words do. */
-function ofPlaces(rows: readonly (readonly number[])[], scale: number): Tensor {
-  const shape = [rows.length, PLACES.size];
-  const numbers = tensor(
-    Float32Array.from(rows.flat(), (value) => scale * value),
-    { shape },
-  );
-  return concat([numbers, zeros([rows.length, WIDTH - PLACES.size])], { axis: 1 });
 }
 
 /** Makes a measurement of a skill: the last answer is masked, and every word of it must be likeliest where it stood. */

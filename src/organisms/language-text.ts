@@ -114,14 +114,3 @@ export function linearWeights(
   const writes = /\.(?:o|out)\.weight$/.test(path);
   return normal(shape, { seed: rng.word(), std: (writes ? 0.25 : 1) * shape[1]! ** -0.5 });
 }
-
-/**
- * `linearWeights` for a network that learns its places: words begin five times as large as places do. Where both weigh the same, heads
- * find places and never what goes with a word.
- *
- * @returns undefined for places, gains and biases
- */
-export function weightyWords(path: string, shape: readonly number[], rng: Rng): Tensor | undefined {
-  if (path !== "embed") return linearWeights(path, shape, rng);
-  return normal(shape, { seed: rng.word(), std: 0.1 });
-}
