@@ -1,8 +1,6 @@
-import { setFlagsFromString } from "node:v8";
-import { runInNewContext } from "node:vm";
-
 import { expect, test } from "vitest";
 
+import { collectGarbage } from "../../test/garbage.ts";
 import { goldensOf, readGolden } from "../../test/golden/read.ts";
 import { gpt2Family } from "../architectures/gpt2.ts";
 import { mixtralFamily } from "../architectures/mixtral.ts";
@@ -22,9 +20,6 @@ import { LanguageNetwork } from "./language.ts";
 import type { WeightForm } from "./quantise.ts";
 import { quantise, storedBytes } from "./quantise.ts";
 import { isQuantised } from "./stored-parts.ts";
-
-setFlagsFromString("--expose-gc");
-const collectGarbage = runInNewContext("gc") as () => void;
 
 const stories = await loadNetwork("organism:stories");
 
@@ -204,8 +199,7 @@ test("the original's weights are let go of when they are packed", async () => {
     weights: "q4",
   });
   await small.run([[1, 2, 3]]);
-  await new Promise((resolve) => void setImmediate(resolve)); // weak references hold until a task ends
-  collectGarbage();
+  await collectGarbage();
   expect(loaded).toHaveLength(8);
   // the last one, which frames of the last calls may still hold
   expect(loaded.filter((data) => data.deref() !== undefined).length).toBeLessThanOrEqual(1);
