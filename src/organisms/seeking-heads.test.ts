@@ -12,17 +12,17 @@ const site = "blocks.0.attn.pattern";
 const [first, again] = [1, 13];
 
 describe.each([
-  { organism: language, backs: [1, 2, 3, 4], least: 0.95 },
-  { organism: languageGpt2, backs: [1, 2, 3], least: 0.75 },
-])("before $organism.name is trained", ({ organism, backs, least }) => {
+  { organism: language, backs: [1, 2, 3, 4], least: 0.9, mean: 0.95 },
+  { organism: languageGpt2, backs: [1, 2, 3], least: 0.3, mean: 0.75 },
+])("before $organism.name is trained", ({ organism, backs, least, mean }) => {
   const looks = looksOf(organism);
 
   test.each(backs.map((back, head) => ({ back, head })))(
     "one head sees $back words back, whatever stands there",
     async ({ back, head }) => {
-      const queries = (await looks)[head]!.slice(back);
-      const sum = queries.reduce((total, keys, i) => total + keys[i]!, 0);
-      expect(sum / queries.length).toBeGreaterThan(least);
+      const seen = (await looks)[head]!.slice(back).map((keys, i) => keys[i]!);
+      expect(Math.min(...seen)).toBeGreaterThan(least);
+      expect(seen.reduce((sum, look) => sum + look, 0) / seen.length).toBeGreaterThan(mean);
     },
   );
 
