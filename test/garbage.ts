@@ -7,8 +7,8 @@ setFlagsFromString("--expose-gc");
 const collect = runInNewContext("gc") as () => void;
 
 /**
- * Collects all that nobody holds. It takes two collections, each in a task of its own: weak references hold until a task ends, and a
- * collection that was under way already keeps what was held when it began.
+ * Collects all that nobody holds: twice, each time in a task of its own, since weak references hold until a task ends, and since one collection,
+ * under load, was now and then seen to leave what the next one took.
  */
 export async function collectGarbage(): Promise<void> {
   for (let i = 0; i < 2; i++) {

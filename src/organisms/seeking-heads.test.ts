@@ -1,4 +1,4 @@
-import { describe, expect, test } from "vitest";
+import { beforeAll, describe, expect, test } from "vitest";
 
 import type { LanguageNetwork } from "../network/language.ts";
 import { languageGpt2 } from "./language-gpt2.ts";
@@ -15,19 +15,22 @@ describe.each([
   { organism: language, backs: [1, 2, 3, 4], least: 0.9, mean: 0.95 },
   { organism: languageGpt2, backs: [1, 2, 3], least: 0.3, mean: 0.75 },
 ])("before $organism.name is trained", ({ organism, backs, least, mean }) => {
-  const looks = looksOf(organism);
+  let looks: number[][][];
+  beforeAll(async () => {
+    looks = await looksOf(organism);
+  });
 
   test.each(backs.map((back, head) => ({ back, head })))(
     "one head sees $back words back, whatever stands there",
-    async ({ back, head }) => {
-      const seen = (await looks)[head]!.slice(back).map((keys, i) => keys[i]!);
+    ({ back, head }) => {
+      const seen = looks[head]!.slice(back).map((keys, i) => keys[i]!);
       expect(Math.min(...seen)).toBeGreaterThan(least);
       expect(seen.reduce((sum, look) => sum + look, 0) / seen.length).toBeGreaterThan(mean);
     },
   );
 
-  test("the other heads see their own word, here and where it stood before", async () => {
-    const others = (await looks).slice(backs.length);
+  test("the other heads see their own word, here and where it stood before", () => {
+    const others = looks.slice(backs.length);
     expect(others).not.toEqual([]);
     for (const ofHead of others) {
       const keys = ofHead[again]!;
